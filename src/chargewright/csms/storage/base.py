@@ -1,0 +1,338 @@
+"""What the CSMS stores, as typed records, and the Protocols behind which a database does it.
+
+One CALL has one `Unit` of work: the records that its handler and services collected, its events included, no SQL.
+The session submits the unit to the `Journal`, which commits the units of many stations in one database transaction and
+then calls `on_settled`: only then is the CALL answered.
+
+Instants are integers: microseconds since 1970-01-01 UTC. Beside each instant that a station named stands
+`station_time`, the text as sent. Ids named `…_id` without further words are our own 64-bit row ids; `transaction_id` is OCPP's.
+"""
+
+import enum
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from chargewright.errors import ChargewrightError
+
+__all__ = [
+    "NO_TRANSACTION",
+    "UNKNOWN_CONNECTOR",
+    "BootRecord",
+    "ClaimRecord",
+    "DataTransferRecord",
+    "DeviationRecord",
+    "DisconnectRecord",
+    "EventRecord",
+    "EventRow",
+    "IdTagRow",
+    "Journal",
+    "MeterValueRecord",
+    "QuarantinedFrame",
+    "Record",
+    "Settlement",
+    "StartRecord",
+    "StationRow",
+    "StatusRecord",
+    "StopRecord",
+    "Storage",
+    "StorageError",
+    "StorageUnavailable",
+    "Unit",
+]
+
+# Columns of the unique key of meter values are never NULL; these stand for "the station sent none".
+NO_TRANSACTION: Final = -(2**63)
+UNKNOWN_CONNECTOR: Final = -1
+
+
+class StorageError(ChargewrightError):
+    """The database could not do what was asked; the message names the statement's purpose and the cause."""
+
+
+class StorageUnavailable(StorageError):
+    """The database cannot be reached or cannot commit just now; the same request may succeed later."""
+
+
+class Settlement(enum.Enum):
+    """What became of a unit."""
+
+    DURABLE = "durable"  # committed; results are filled in
+    STALE = "stale"  # another connection of this station has a newer epoch; nothing was written
+    QUARANTINED = "quarantined"  # storage refused this unit alone; its raw frame is kept in `quarantine`
+    UNAVAILABLE = "unavailable"  # storage is down and the journal gives up on it; nothing was written
+
+
+class StationRow(msgspec.Struct, kw_only=True):
+    """One row of `station`, as the directory keeps it in memory."""
+
+    id: int
+    identity: str
+    security_profile: int = 1
+    credential_hash: str | None = None
+    registration: str = "Accepted"  # the operator's choice: Accepted, Pending, Rejected
+    tolerance: str = "tolerant"  # or "strict"
+    time_zone: str = "UTC"  # IANA name, for times that the station sends without zone
+    ping_interval_seconds: float | None = None  # None: the server's setting; 0: no pings
+    serial_number: str | None = None
+    ocpp_version: str = "1.6"
+    epoch: int = 0
+    booted: bool = False  # a BootNotification was accepted and committed at some time
+
+
+class IdTagRow(msgspec.Struct, kw_only=True):
+    """One row of `id_tag`. `id_tag` is as the operator wrote it; its key is the casefolded form (§2.2: case-insensitive)."""
+
+    id: int
+    id_tag: str
+    parent_id_tag: str | None = None
+    expires_at: int | None = None  # µs
+    blocked: bool = False
+
+
+class EventRow(msgspec.Struct, kw_only=True):
+    """One row of the event log, in the order in which readers see it."""
+
+    sequence: int
+    station: str | None  # identity
+    kind: str
+    created_at: int  # µs
+    body: msgspec.Raw
+
+
+class ClaimRecord(msgspec.Struct, kw_only=True, gc=False):
+    """A new connection takes the station over. `epoch` is filled in: one more than any before."""
+
+    node: str
+    address: str
+    epoch: int = 0
+
+
+class DisconnectRecord(msgspec.Struct, kw_only=True, gc=False):
+    """The connection with the unit's epoch is gone."""
+
+    code: int
+    reason: str
+
+
+class BootRecord(msgspec.Struct, kw_only=True, gc=False):
+    """BootNotification (§4.2): what the station says of itself. `accepted` is our answer."""
+
+    accepted: bool
+    vendor: str
+    model: str
+    charge_point_serial_number: str | None = None
+    charge_box_serial_number: str | None = None
+    firmware_version: str | None = None
+    iccid: str | None = None
+    imsi: str | None = None
+    meter_type: str | None = None
+    meter_serial_number: str | None = None
+
+
+class StatusRecord(msgspec.Struct, kw_only=True, gc=False):
+    """StatusNotification (§4.9). `error_code` is a word of the specification; another word stands in `raw_error_code`."""
+
+    connector_id: int
+    status: str
+    error_code: str
+    instant: int  # µs; time of receipt where the station sent none
+    station_time: str | None = None
+    raw_error_code: str | None = None
+    info: str | None = None
+    vendor_id: str | None = None
+    vendor_error_code: str | None = None
+
+
+class StartRecord(msgspec.Struct, kw_only=True, gc=False):
+    """StartTransaction (§4.8). The journal fills in `transaction_id`: a new one, or that of the open transaction with the
+    same content (station, connector, casefolded tag, instant, meterStart).
+
+    `repeated` tells the latter; `flags` holds words such as `same-content-after-stop`, added by the journal too.
+    """
+
+    connector_id: int
+    id_tag: str
+    instant: int
+    station_time: str
+    meter_start: int
+    id_tag_status: str
+    reservation_id: int | None = None
+    transaction_id: int = 0
+    repeated: bool = False
+    flags: tuple[str, ...] = ()
+
+
+class MeterValueRecord(msgspec.Struct, kw_only=True, gc=False):
+    """One MeterValue (§7.33): all samples of one instant. Stored once per key (station, connector, transactionId as sent,
+    instant, content hash)."""
+
+    connector_id: int
+    transaction_id: int  # as sent; NO_TRANSACTION when absent
+    instant: int
+    station_time: str
+    content_hash: int  # 64 bits, signed
+    samples: str  # canonical JSON of the SampledValues; values byte for byte
+    energy_wh: float | None = None  # Energy.Active.Import.Register, whole connector
+    power_w: float | None = None  # Power.Active.Import, whole connector
+    soc_percent: float | None = None
+
+
+class StopRecord(msgspec.Struct, kw_only=True, gc=False):
+    """StopTransaction (§4.10). Always stored. The journal fills in what it matched.
+
+    `matched` is True when an open transaction of this station had that id (now stopped); a stop of a transaction
+    already stopped is kept as a linked correction, one of an unknown transaction as an orphan, to be matched if its start arrives.
+    `transaction_data` has UNKNOWN_CONNECTOR as connector until the journal knows better.
+    """
+
+    transaction_id: int  # as sent
+    instant: int
+    station_time: str
+    meter_stop: int
+    id_tag: str | None = None
+    reason: str | None = None
+    content_hash: int = 0  # tells a re-sent stop from another one
+    transaction_data: Sequence[MeterValueRecord] = ()
+    matched: bool = False
+    repeated: bool = False
+
+
+class DataTransferRecord(msgspec.Struct, kw_only=True, gc=False):
+    """DataTransfer from the station (§4.3), with the status that we answered."""
+
+    vendor_id: str
+    message_id: str | None
+    data: str | None
+    status: str
+
+
+class DeviationRecord(msgspec.Struct, kw_only=True, gc=False):
+    """A harmless deviation that was tolerated; counted per (station, action, kind, field), with one sample kept."""
+
+    action: str
+    kind: str
+    field: str
+    sample: str
+
+
+class EventRecord(msgspec.Struct, kw_only=True, gc=False):
+    """An entry of the event log, written with the unit it tells of.
+
+    `body` is what readers see as JSON. Where `start` is set, the journal adds `transactionId` and `repeated` from it, because
+    the id is known only while the batch is being written; no event is written for a repeated start.
+    """
+
+    kind: str
+    body: Mapping[str, Any]
+    start: StartRecord | None = None
+
+
+Record = (
+    ClaimRecord
+    | DisconnectRecord
+    | BootRecord
+    | StatusRecord
+    | StartRecord
+    | MeterValueRecord
+    | StopRecord
+    | DataTransferRecord
+    | DeviationRecord
+    | EventRecord
+)
+
+
+class Unit:
+    """The work of one CALL (or of a connection's begin and end), committed as a whole or not at all.
+
+    `raw` is the frame it came from: what goes to quarantine. `on_settled` is called once, on the event loop's thread.
+    """
+
+    __slots__ = ("action", "epoch", "on_settled", "raw", "received_at", "records", "station_id")
+
+    def __init__(
+        self,
+        station_id: int,
+        epoch: int,
+        received_at: int,
+        action: str,
+        raw: bytes,
+        on_settled: Callable[["Unit", Settlement], None],
+    ) -> None:
+        self.station_id = station_id
+        self.epoch = epoch
+        self.received_at = received_at  # µs, wall clock of the CSMS
+        self.action = action
+        self.raw = raw
+        self.records: list[Record] = []
+        self.on_settled = on_settled
+
+
+class QuarantinedFrame(msgspec.Struct, kw_only=True):
+    """A frame whose unit storage refused, with the reason."""
+
+    id: int
+    station: str
+    action: str
+    frame: bytes
+    reason: str
+    received_at: int
+
+
+class Journal(Protocol):
+    """Group commit: the only way in which anything that a station said reaches the database."""
+
+    on_pressure: Callable[[bool], None]  # True: bounds reached, stop reading sockets; False: go on
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit; never blocks. Units of one station settle in the order of submission."""
+
+    def begin(self) -> None:
+        """Start committing; called once, on the running event loop."""
+
+    async def drain(self) -> None:
+        """Wait until everything submitted so far is settled."""
+
+    async def close(self) -> None:
+        """Drain and stop; later submissions settle as UNAVAILABLE."""
+
+    def statistics(self) -> Mapping[str, float]:
+        """Counters for metrics: batches, units, largest batch, seconds spent committing, units waiting."""
+
+
+class Storage(Protocol):
+    """A database, opened and migrated."""
+
+    journal: Journal
+
+    async def stations(self) -> list[StationRow]:
+        """Every station, for the directory."""
+
+    async def id_tags(self) -> list[IdTagRow]:
+        """Every id tag, for the authorization service."""
+
+    async def add_station(self, row: StationRow) -> StationRow:
+        """Insert by identity (`id` is ignored), or return the row that is there already."""
+
+    async def put_station(self, row: StationRow) -> StationRow:
+        """Insert or overwrite the operator's columns of the station with that identity."""
+
+    async def put_id_tag(self, row: IdTagRow) -> IdTagRow:
+        """Insert or overwrite the tag with that casefolded text."""
+
+    async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
+        """The next events that every reader may see: never one with an open transaction before it."""
+
+    async def last_event_sequence(self) -> int:
+        """The sequence of the newest visible event, 0 when there is none."""
+
+    async def probe(self) -> None:
+        """Commit something small; raises `StorageUnavailable` when that does not work."""
+
+    async def close(self) -> None:
+        """Close the journal first, then every connection."""
+
+
+# Kept here so that both databases and their tests agree on what a stream of new events looks like.
+EventStream = AsyncIterator[EventRow]
