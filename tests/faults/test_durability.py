@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.faults.serving import ServeProcess, data_arguments
+from tests.serving import ServeProcess, data_arguments
 from tests.faults.storm import StormStation, seed_file
 
 STATIONS = 20

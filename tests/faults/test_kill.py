@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.faults.serving import ServeProcess, data_arguments
+from tests.serving import ServeProcess, data_arguments
 from tests.faults.storm import Call, StormStation, seed_file
 
 STATIONS = 100
