@@ -5,7 +5,8 @@ The session submits the unit to the `Journal`, which commits the units of many s
 then calls `on_settled`: only then is the CALL answered.
 
 Instants are integers: microseconds since 1970-01-01 UTC. Beside each instant that a station named stands
-`station_time`, the text as sent. Ids named `…_id` without further words are our own 64-bit row ids; `transaction_id` is OCPP's.
+`station_time`, the text as sent. Ids named `…_id` without further words are our own 64-bit row ids; `transaction_id` is
+OCPP's.
 """
 
 import enum
@@ -17,6 +18,7 @@ import msgspec
 from chargewright.errors import ChargewrightError
 
 __all__ = [
+    "ANY_EPOCH",
     "NO_TRANSACTION",
     "UNKNOWN_CONNECTOR",
     "BootRecord",
@@ -45,6 +47,8 @@ __all__ = [
 # Columns of the unique key of meter values are never NULL; these stand for "the station sent none".
 NO_TRANSACTION: Final = -(2**63)
 UNKNOWN_CONNECTOR: Final = -1
+# The epoch of units that the CSMS makes itself, without a connection: never older than a station's.
+ANY_EPOCH: Final = 2**62
 
 
 class StorageError(ChargewrightError):
@@ -82,7 +86,9 @@ class StationRow(msgspec.Struct, kw_only=True):
 
 
 class IdTagRow(msgspec.Struct, kw_only=True):
-    """One row of `id_tag`. `id_tag` is as the operator wrote it; its key is the casefolded form (§2.2: case-insensitive)."""
+    """One row of `id_tag`. `id_tag` is as the operator wrote it; its key is the casefolded form (§2.2:
+    case-insensitive).
+    """
 
     id: int
     id_tag: str
@@ -132,7 +138,9 @@ class BootRecord(msgspec.Struct, kw_only=True, gc=False):
 
 
 class StatusRecord(msgspec.Struct, kw_only=True, gc=False):
-    """StatusNotification (§4.9). `error_code` is a word of the specification; another word stands in `raw_error_code`."""
+    """StatusNotification (§4.9). `error_code` is a word of the specification; another word stands in
+    `raw_error_code`.
+    """
 
     connector_id: int
     status: str
@@ -146,8 +154,8 @@ class StatusRecord(msgspec.Struct, kw_only=True, gc=False):
 
 
 class StartRecord(msgspec.Struct, kw_only=True, gc=False):
-    """StartTransaction (§4.8). The journal fills in `transaction_id`: a new one, or that of the open transaction with the
-    same content (station, connector, casefolded tag, instant, meterStart).
+    """StartTransaction (§4.8). The journal fills in `transaction_id`: a new one, or that of the open transaction with
+    the same content (station, connector, casefolded tag, instant, meterStart).
 
     `repeated` tells the latter; `flags` holds words such as `same-content-after-stop`, added by the journal too.
     """
@@ -165,8 +173,8 @@ class StartRecord(msgspec.Struct, kw_only=True, gc=False):
 
 
 class MeterValueRecord(msgspec.Struct, kw_only=True, gc=False):
-    """One MeterValue (§7.33): all samples of one instant. Stored once per key (station, connector, transactionId as sent,
-    instant, content hash)."""
+    """One MeterValue (§7.33): all samples of one instant. Stored once per key (station, connector, transactionId as
+    sent, instant, content hash)."""
 
     connector_id: int
     transaction_id: int  # as sent; NO_TRANSACTION when absent
@@ -183,8 +191,9 @@ class StopRecord(msgspec.Struct, kw_only=True, gc=False):
     """StopTransaction (§4.10). Always stored. The journal fills in what it matched.
 
     `matched` is True when an open transaction of this station had that id (now stopped); a stop of a transaction
-    already stopped is kept as a linked correction, one of an unknown transaction as an orphan, to be matched if its start arrives.
-    `transaction_data` has UNKNOWN_CONNECTOR as connector until the journal knows better.
+    already stopped is kept as a linked correction, one of an unknown transaction as an orphan, to be matched if its
+    start arrives. `transaction_data` has UNKNOWN_CONNECTOR as connector until the journal knows better. `repeated`
+    tells a stop that was stored before, with the same content; it is not stored again, and `matched` is then False.
     """
 
     transaction_id: int  # as sent
@@ -220,13 +229,15 @@ class DeviationRecord(msgspec.Struct, kw_only=True, gc=False):
 class EventRecord(msgspec.Struct, kw_only=True, gc=False):
     """An entry of the event log, written with the unit it tells of.
 
-    `body` is what readers see as JSON. Where `start` is set, the journal adds `transactionId` and `repeated` from it, because
-    the id is known only while the batch is being written; no event is written for a repeated start.
+    `body` is what readers see as JSON. Where `start` is set, the journal adds `transactionId`, `repeated` and `flags`
+    from it, because the id is known only while the batch is being written; no event is written for a repeated start.
+    Where `stop` is set, it adds `matched`, and writes no event for a repeated stop.
     """
 
     kind: str
     body: Mapping[str, Any]
     start: StartRecord | None = None
+    stop: StopRecord | None = None
 
 
 Record = (
@@ -304,7 +315,13 @@ class Journal(Protocol):
 class Storage(Protocol):
     """A database, opened and migrated."""
 
-    journal: Journal
+    @property
+    def journal(self) -> Journal:
+        """Where units are submitted."""
+
+    # Called on the event loop's thread for every committed claim of any node, this one included, with station id, epoch
+    # and node. A storage with a single node never calls it.
+    on_claim: Callable[[int, int, str], None]
 
     async def stations(self) -> list[StationRow]:
         """Every station, for the directory."""
@@ -326,6 +343,17 @@ class Storage(Protocol):
 
     async def last_event_sequence(self) -> int:
         """The sequence of the newest visible event, 0 when there is none."""
+
+    def subscribe_events(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` on the event loop's thread whenever `events_after` has more to give; returns how to
+        unsubscribe.
+        """
+
+    async def touch_stations(self, seen: Mapping[int, int]) -> None:
+        """Note when stations were last heard: station id → µs. To be collected by the caller and called rarely."""
+
+    async def quarantined(self, limit: int = 100) -> list[QuarantinedFrame]:
+        """The newest frames whose units were refused, newest first."""
 
     async def probe(self) -> None:
         """Commit something small; raises `StorageUnavailable` when that does not work."""

@@ -1,0 +1,192 @@
+"""What both databases do alike: reading, and the operator's own writes.
+
+Reading is SQLAlchemy Core, compiled for the dialect and executed by the driver; writing uses the statements of
+`statements.py`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Select, select
+from sqlalchemy.engine import Dialect
+
+from chargewright.clock import Clock
+from chargewright.csms.storage.base import EventRow, IdTagRow, QuarantinedFrame, StationRow, StorageError
+from chargewright.csms.storage.journal import GroupCommitJournal
+from chargewright.csms.storage.statements import (
+    ADD_STATIONS,
+    PROBE,
+    PUT_ID_TAGS,
+    PUT_STATIONS,
+    TOUCH_STATIONS,
+    Statement,
+)
+from chargewright.csms.storage.tables import event, id_tag, quarantine, station
+from chargewright.csms.storage.transactions import Rows
+
+__all__ = ["Database", "compile_select"]
+
+STATION_COLUMNS: Final = tuple(station.c[name] for name in StationRow.__struct_fields__)
+ID_TAG_COLUMNS: Final = tuple(id_tag.c[name] for name in IdTagRow.__struct_fields__)
+
+
+def compile_select(statement: Select[Any], dialect: Dialect) -> tuple[str, list[Any]]:
+    """The text of a SELECT for the driver, and its parameters in order."""
+    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    parameters = compiled.construct_params()
+    return str(compiled), [parameters[name] for name in compiled.positiontup or ()]
+
+
+def storable(text: str) -> str:
+    """`text` with what a database cannot hold as text (NUL, lone surrogates) written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+class Database(ABC):
+    """The part of `Storage` that does not depend on which database it is."""
+
+    journal: GroupCommitJournal
+
+    def __init__(self, dialect: Dialect, clock: Clock) -> None:
+        self.on_claim: Callable[[int, int, str], None] = _ignore_claim
+        self._dialect = dialect
+        self._clock = clock
+        self._event_readers: list[Callable[[], None]] = []
+
+    @abstractmethod
+    async def _fetch(self, statement: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """Run one reading statement outside the journal; raises `StorageError`."""
+
+    @abstractmethod
+    async def _write(self, steps: Sequence[tuple[Statement, Rows]]) -> None:
+        """Run writing statements in one transaction of their own, between two batches; raises `StorageError`."""
+
+    @abstractmethod
+    def _visible_events(self, statement: Select[Any]) -> Select[Any]:
+        """Narrow a SELECT from the event log to the events that every reader may see."""
+
+    @abstractmethod
+    def _station_known(self, row: StationRow) -> None:
+        """A station was written; a driver that keeps epochs in memory learns it here."""
+
+    async def select(self, statement: Select[Any]) -> Sequence[Sequence[Any]]:
+        """The rows of a SELECT over `tables`; raises `StorageError`."""
+        return await self._fetch(*compile_select(statement, self._dialect))
+
+    async def stations(self) -> list[StationRow]:
+        """Every station, for the directory."""
+        return [_station_row(row) for row in await self.select(select(*STATION_COLUMNS).order_by(station.c.id))]
+
+    async def id_tags(self) -> list[IdTagRow]:
+        """Every id tag, for the authorization service."""
+        return [_id_tag_row(row) for row in await self.select(select(*ID_TAG_COLUMNS).order_by(id_tag.c.id))]
+
+    async def add_station(self, row: StationRow) -> StationRow:
+        """Insert by identity (`id` is ignored), or return the row that is there already."""
+        return await self._put_station(ADD_STATIONS, row)
+
+    async def put_station(self, row: StationRow) -> StationRow:
+        """Insert or overwrite the operator's columns of the station with that identity."""
+        return await self._put_station(PUT_STATIONS, row)
+
+    async def _put_station(self, statement: Statement, row: StationRow) -> StationRow:
+        await self._write([(statement, [tuple(getattr(row, name) for name, _ in statement.columns)])])
+        found = await self.select(select(*STATION_COLUMNS).where(station.c.identity == row.identity))
+        if not found:
+            raise StorageError(f"station {row.identity!r} was written and is not there")
+        stored = _station_row(found[0])
+        self._station_known(stored)
+        return stored
+
+    async def put_id_tag(self, row: IdTagRow) -> IdTagRow:
+        """Insert or overwrite the tag with that casefolded text."""
+        key = row.id_tag.casefold()
+        await self._write([(PUT_ID_TAGS, [(row.id_tag, key, row.parent_id_tag, row.expires_at, row.blocked)])])
+        found = await self.select(select(*ID_TAG_COLUMNS).where(id_tag.c.id_tag_key == key))
+        if not found:
+            raise StorageError(f"id tag {row.id_tag!r} was written and is not there")
+        return _id_tag_row(found[0])
+
+    async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
+        """The next events that every reader may see: never one with an open transaction before it."""
+        statement = (
+            select(event.c.sequence, station.c.identity, event.c.kind, event.c.created_at, event.c.body)
+            .select_from(event.outerjoin(station, station.c.id == event.c.station_id))
+            .where(event.c.sequence > sequence)
+            .order_by(event.c.sequence)
+            .limit(limit)
+        )
+        return [
+            EventRow(sequence=row[0], station=row[1], kind=row[2], created_at=row[3], body=msgspec.Raw(row[4].encode()))
+            for row in await self.select(self._visible_events(statement))
+        ]
+
+    async def last_event_sequence(self) -> int:
+        """The sequence of the newest visible event, 0 when there is none."""
+        statement = select(event.c.sequence).order_by(event.c.sequence.desc()).limit(1)
+        rows = await self.select(self._visible_events(statement))
+        return int(rows[0][0]) if rows else 0
+
+    def subscribe_events(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` on the event loop's thread whenever `events_after` has more to give; returns how to
+        unsubscribe.
+        """
+        self._event_readers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._event_readers:
+                self._event_readers.remove(callback)
+
+        return unsubscribe
+
+    def _wake_event_readers(self) -> None:
+        for callback in tuple(self._event_readers):
+            callback()
+
+    async def touch_stations(self, seen: Mapping[int, int]) -> None:
+        """Note when stations were last heard: station id → µs. To be collected by the caller and called rarely."""
+        if seen:
+            await self._write([(TOUCH_STATIONS, sorted(seen.items()))])
+
+    async def quarantined(self, limit: int = 100) -> list[QuarantinedFrame]:
+        """The newest frames whose units were refused, newest first."""
+        columns = (quarantine.c.id, station.c.identity, quarantine.c.station_id, quarantine.c.action)
+        statement = (
+            select(*columns, quarantine.c.frame, quarantine.c.reason, quarantine.c.received_at)
+            .select_from(quarantine.outerjoin(station, station.c.id == quarantine.c.station_id))
+            .order_by(quarantine.c.id.desc())
+            .limit(limit)
+        )
+        return [
+            QuarantinedFrame(
+                id=row[0],
+                station=f"(no station {row[2]})" if row[1] is None else row[1],
+                action=row[3],
+                frame=bytes(row[4]),
+                reason=row[5],
+                received_at=row[6],
+            )
+            for row in await self.select(statement)
+        ]
+
+    async def probe(self) -> None:
+        """Commit something small; raises `StorageUnavailable` when that does not work."""
+        await self._write([(PROBE, [("probe", self._clock.now().isoformat())])])
+
+
+def _station_row(row: Sequence[Any]) -> StationRow:
+    values = dict(zip(StationRow.__struct_fields__, row, strict=True))
+    values["booted"] = bool(values["booted"])
+    return StationRow(**values)
+
+
+def _id_tag_row(row: Sequence[Any]) -> IdTagRow:
+    values = dict(zip(IdTagRow.__struct_fields__, row, strict=True))
+    values["blocked"] = bool(values["blocked"])
+    return IdTagRow(**values)
+
+
+def _ignore_claim(station_id: int, epoch: int, node: str) -> None:
+    """The application has not said yet who should know."""

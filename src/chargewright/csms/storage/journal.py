@@ -1,0 +1,257 @@
+"""Group commit: the units of many stations become one database transaction, and only then are their calls answered.
+
+While one batch is being committed the next one gathers; so the slower the disk, the larger the batch. The database is a
+`Driver`; nothing here knows which.
+
+What can go wrong, and what follows:
+
+* the database is busy, gone, or has chosen us as a deadlock's victim (`StorageUnavailable`): the same batch again,
+  after a pause that grows. Nothing is settled meanwhile; the queue is bounded, and `on_pressure` stops the sockets.
+* the batch itself is refused (anything else): it is halved until the bad unit stands alone. That one's frame goes to
+  quarantine, its neighbours are committed. The first half goes first, so each station's order holds.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from chargewright.clock import Clock
+from chargewright.csms.storage.base import Settlement, StorageError, StorageUnavailable, Unit
+from chargewright.csms.storage.batch import Outcome
+
+__all__ = ["Driver", "GroupCommitJournal"]
+
+MAXIMUM_UNITS: Final = 20_000
+MAXIMUM_BYTES: Final = 64 * 2**20
+BATCH_UNITS: Final = 512
+BATCH_BYTES: Final = 4 * 2**20
+FIRST_PAUSE_SECONDS: Final = 0.01
+LONGEST_PAUSE_SECONDS: Final = 1.0
+# How long `close` tries a database that does not answer.
+CLOSE_GRACE_SECONDS: Final = 10.0
+
+
+class Driver(Protocol):
+    """What the journal needs of a database."""
+
+    async def commit(self, units: Sequence[Unit]) -> Outcome:
+        """Write the units in one transaction; all or nothing.
+
+        Raises `StorageUnavailable` when the same call may succeed later, anything else when these units are refused.
+        """
+
+    async def quarantine(self, unit: Unit, reason: str) -> None:
+        """Keep the unit's frame with the reason, and commit that; raises `StorageError`."""
+
+
+class GroupCommitJournal:
+    """The `Journal` of both databases."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        clock: Clock,
+        *,
+        maximum_units: int = MAXIMUM_UNITS,
+        maximum_bytes: int = MAXIMUM_BYTES,
+        batch_units: int = BATCH_UNITS,
+        close_grace_seconds: float = CLOSE_GRACE_SECONDS,
+    ) -> None:
+        self.on_pressure: Callable[[bool], None] = _ignore_pressure
+        # Called after each commit, before the units are settled, with what it did.
+        self.on_committed: Callable[[Outcome], None] = _ignore_outcome
+        self._driver = driver
+        self._clock = clock
+        self._maximum_units = maximum_units
+        self._maximum_bytes = maximum_bytes
+        self._batch_units = batch_units
+        self._close_grace_seconds = close_grace_seconds
+        self._queue: deque[Unit] = deque()
+        self._unsettled_units = 0
+        self._unsettled_bytes = 0
+        self._submitted = 0
+        self._settled = 0
+        self._is_pressed = False
+        self._task: asyncio.Task[None] | None = None
+        self._idle: asyncio.Future[None] | None = None
+        self._is_closing = False
+        self._give_up_at: float | None = None
+        self._failing_since: float | None = None
+        self._drains: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._batches = 0
+        self._largest_batch = 0
+        self._commit_seconds = 0.0
+        self._retries = 0
+        self._quarantined = 0
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit; never blocks. Units of one station settle in the order of submission."""
+        if self._is_closing:
+            asyncio.get_running_loop().call_soon(unit.on_settled, unit, Settlement.UNAVAILABLE)
+            return
+        self._queue.append(unit)
+        self._submitted += 1
+        self._unsettled_units += 1
+        self._unsettled_bytes += len(unit.raw)
+        if self._idle is not None:
+            # The committer runs in the loop's next iteration and finds all that came in this one.
+            self._idle.set_result(None)
+            self._idle = None
+        if not self._is_pressed and (
+            self._unsettled_units >= self._maximum_units or self._unsettled_bytes >= self._maximum_bytes
+        ):
+            self._is_pressed = True
+            self.on_pressure(True)
+
+    def begin(self) -> None:
+        """Start committing; called once, on the running event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._commit_batches(), name="storage journal")
+
+    async def drain(self) -> None:
+        """Wait until everything submitted so far is settled."""
+        if self._settled < self._submitted:
+            settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._drains.append((self._submitted, settled))
+            await settled
+
+    async def close(self) -> None:
+        """Drain and stop; later submissions settle as UNAVAILABLE, as does what an absent database keeps from being
+        written for ten seconds."""
+        self._give_up_at = self._clock.monotonic() + self._close_grace_seconds
+        self._is_closing = True
+        if self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
+        if self._task is not None:
+            await self._task
+        self._settle(list(self._queue), [Settlement.UNAVAILABLE] * len(self._queue))
+        self._queue.clear()
+
+    def statistics(self) -> Mapping[str, float]:
+        """Counters for metrics; `failing_seconds` is how long the database has not taken the batch at hand."""
+        failing = 0.0 if self._failing_since is None else self._clock.monotonic() - self._failing_since
+        return {
+            "batches": self._batches,
+            "units": self._settled,
+            "largest_batch": self._largest_batch,
+            "commit_seconds": self._commit_seconds,
+            "units_waiting": self._unsettled_units,
+            "bytes_waiting": self._unsettled_bytes,
+            "retries": self._retries,
+            "quarantined": self._quarantined,
+            "failing_seconds": failing,
+        }
+
+    async def _commit_batches(self) -> None:
+        queue = self._queue
+        while True:
+            if queue:
+                await self._commit(self._take_batch())
+                if queue:
+                    # A driver that never waits would else keep the loop from its sockets.
+                    await asyncio.sleep(0)
+            elif self._is_closing:
+                return
+            else:
+                self._idle = asyncio.get_running_loop().create_future()
+                await self._idle
+
+    def _take_batch(self) -> list[Unit]:
+        queue = self._queue
+        batch = [queue.popleft()]
+        size = len(batch[0].raw)
+        while queue and len(batch) < self._batch_units and size + len(queue[0].raw) <= BATCH_BYTES:
+            unit = queue.popleft()
+            size += len(unit.raw)
+            batch.append(unit)
+        return batch
+
+    async def _commit(self, units: list[Unit]) -> None:
+        """Bring every one of `units` to an end."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            began = self._clock.monotonic()
+            try:
+                outcome = await self._driver.commit(units)
+            except StorageUnavailable:
+                if not await self._pause(units, pause):
+                    return
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                continue
+            except Exception as error:
+                # Whatever it was, it was these units: also our own mistake with one of them must not stop the others.
+                await self._divide(units, error)
+                return
+            self._failing_since = None
+            self._batches += 1
+            self._largest_batch = max(self._largest_batch, len(units))
+            self._commit_seconds += self._clock.monotonic() - began
+            outcome.publish()
+            self.on_committed(outcome)
+            self._settle(units, outcome.settlements)
+            return
+
+    async def _divide(self, units: list[Unit], error: Exception) -> None:
+        if len(units) > 1:
+            middle = len(units) // 2
+            await self._commit(units[:middle])
+            await self._commit(units[middle:])
+            return
+        pause = FIRST_PAUSE_SECONDS
+        reason = f"{type(error).__name__}: {error}"
+        while True:
+            try:
+                await self._driver.quarantine(units[0], reason)
+            except StorageError:
+                # Nothing of the unit itself is left to refuse: it is the database that fails.
+                if not await self._pause(units, pause):
+                    return
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                continue
+            self._failing_since = None
+            self._quarantined += 1
+            self._settle(units, [Settlement.QUARANTINED])
+            return
+
+    async def _pause(self, units: list[Unit], seconds: float) -> bool:
+        """Wait before the next attempt; False: we are closing and have tried long enough, `units` are given up."""
+        now = self._clock.monotonic()
+        self._retries += 1
+        if self._failing_since is None:
+            self._failing_since = now
+        if self._give_up_at is not None and now >= self._give_up_at:
+            self._settle(units, [Settlement.UNAVAILABLE] * len(units))
+            return False
+        await asyncio.sleep(seconds)
+        return True
+
+    def _settle(self, units: Sequence[Unit], settlements: Sequence[Settlement]) -> None:
+        for unit, settlement in zip(units, settlements, strict=True):
+            self._unsettled_bytes -= len(unit.raw)
+            try:
+                unit.on_settled(unit, settlement)
+            except Exception as error:
+                # One call's bug must not keep its neighbours from their answers.
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": f"settling {unit.action} of station {unit.station_id} failed", "exception": error}
+                )
+        self._unsettled_units -= len(units)
+        self._settled += len(units)
+        if self._is_pressed and (
+            self._unsettled_units < self._maximum_units // 2 and self._unsettled_bytes < self._maximum_bytes // 2
+        ):
+            self._is_pressed = False
+            self.on_pressure(False)
+        while self._drains and self._drains[0][0] <= self._settled:
+            _, settled = self._drains.popleft()
+            if not settled.done():
+                settled.set_result(None)
+
+
+def _ignore_pressure(is_high: bool) -> None:
+    """The application has not said yet what to do when the bounds are reached."""
+
+
+def _ignore_outcome(outcome: Outcome) -> None:
+    """The storage has nobody to tell."""
