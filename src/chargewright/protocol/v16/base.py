@@ -77,9 +77,9 @@ _CHARGING_RATE_BOUND: Final = Decimal(1_000_000_000)
 def check_charging_rate(value: Decimal, field: str) -> None:
     """Raise `ValueError` unless the rate is finite, has at most one decimal place, and lies within ±10⁹."""
     if not value.is_finite() or not -_CHARGING_RATE_BOUND <= value <= _CHARGING_RATE_BOUND:
-        raise ValueError(f"Expected `{field}` to be a number within ±{_CHARGING_RATE_BOUND}, got {value}")
+        raise ValueError(f"Expected `{field}` within ±{_CHARGING_RATE_BOUND}")
     if value != round(value, 1):
-        raise ValueError(f"Expected `{field}` with at most one decimal place, got {value}")
+        raise ValueError(f"Expected `{field}` with at most one decimal place")
 
 
 # Basic, week and ordinal dates, times without minutes or seconds, a fraction of the last part, 24:00, the leap second,
