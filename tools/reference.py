@@ -1,0 +1,209 @@
+"""Reference pages that are drawn from the code: `python -m tools.reference --write`, or without it to see what differs.
+
+Each page is a function without arguments that returns Markdown; a test compares all of them with `docs/reference/`.
+"""
+
+import argparse
+import enum
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import typer.main
+from rich.console import Console
+
+__all__ = ["PAGES", "STATE_TABLES", "main"]
+
+FOLDER: Final = Path(__file__).parent.parent / "docs" / "reference"
+NOTICE: Final = "<!-- Drawn from the code by `make docs`; edit the code instead. -->\n"
+
+# Every state table of the package: module, name of the table, what it moves.
+STATE_TABLES: Final = (
+    ("chargewright.rpc.state", "TRANSITIONS", "Outgoing CALL of one connection (OCPP-J 4.1.1)"),
+    ("chargewright.protocol.v16.connector_status", "TRANSITIONS", "Connector status (§4.9)"),
+    ("chargewright.protocol.v16.connector_status", "CONNECTOR_ZERO_TRANSITIONS", "Status of connector 0 (§4.9)"),
+)
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def words(value: Any) -> str:
+    """How a value of the code is written on a page."""
+    if isinstance(value, enum.Enum):
+        return str(value.value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def messages() -> str:
+    """All actions."""
+    from chargewright.protocol.v16.actions import ACTIONS, Role
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for action in sorted(ACTIONS.values(), key=lambda each: (each.feature_profile.value, each.name)):
+            sender = " and ".join(role.value for role in Role if role in action.sent_by)
+            module = action.request.__module__.rsplit(".", 1)[-1]
+            repeatable = "yes" if action.is_repeatable else "no"
+            yield f"`{action.name}`", words(action.feature_profile), sender, f"`{module}`", repeatable
+
+    return (
+        "# Messages\n\n"
+        f"The {len(ACTIONS)} actions of OCPP 1.6 and its security extension. The structs `XxxRequest` and `XxxResponse`\n"
+        "are in `chargewright.protocol.v16.<module>`. *Repeatable*: may be sent again when it is unknown whether the first\n"
+        "one arrived.\n\n" + table(("action", "feature profile", "sent by", "module", "repeatable"), rows())
+    )
+
+
+def configuration_keys() -> str:
+    """All standard configuration keys."""
+    from chargewright.protocol.v16.configuration_keys import CONFIGURATION_KEYS
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for key in CONFIGURATION_KEYS.values():
+            fields = {field: words(getattr(key, field)) for field in key.__struct_fields__}
+            yield (f"`{fields.pop('name')}`", *fields.values())
+
+    first = next(iter(CONFIGURATION_KEYS.values()))
+    head = tuple(field.replace("_", " ") for field in first.__struct_fields__)
+    return (
+        "# Configuration keys\n\n"
+        "The standard keys of OCPP 1.6 edition 2 with errata, OCPP-J and the security extension. Names are compared\n"
+        "without regard to letter case. What a station lists depends on its PICS.\n\n" + table(head, rows())
+    )
+
+
+def state_machines() -> str:
+    """Every state table, as code and tests read it."""
+    parts = ["# State machines\n\nEach of these is a table in the code; a test walks its full product.\n"]
+    for module, name, title in STATE_TABLES:
+        transitions: Mapping[Any, Mapping[Any, Any]] = getattr(importlib.import_module(module), name)
+        rows = [
+            (words(state), words(cue), words(after))
+            for state, moves in transitions.items()
+            for cue, after in moves.items()
+        ]
+        source = module.removeprefix("chargewright.").replace(".", "/")
+        parts.append(f"## {title}\n\n`{source}.py`, `{name}`\n\n" + table(("from", "on", "to"), rows))
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    """All settings of the CSMS."""
+    from chargewright.csms.config import ENVIRONMENT_PREFIX, Settings
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name, field in Settings.model_fields.items():
+            default = field.default
+            shown = "" if default is None or default == "" else f"`{default}`"
+            description = " ".join((field.description or "").split())
+            yield f"`{name}`", f"`{ENVIRONMENT_PREFIX}{name.upper()}`", shown, description
+
+    return (
+        "# Settings of the CSMS\n\n"
+        "From a TOML file (`--config`), over it the environment, over that the command line. Times in seconds, sizes in\n"
+        "bytes.\n\n" + table(("setting", "environment", "default", "meaning"), rows())
+    )
+
+
+def commands() -> str:
+    """Every command with its options."""
+    from chargewright.cli.main import app
+
+    parts = ["# Commands\n"]
+    root = typer.main.get_command(app)
+    for path, command in _walk(("chargewright",), root):
+        parts.append(f"## `{' '.join(path)}`\n\n{(command.help or '').strip()}\n")
+        rows = [
+            (_option(parameter), _argument(parameter), _help(parameter))
+            for parameter in command.params
+            if parameter.name != "help"
+        ]
+        if rows and not isinstance(command, click.Group):
+            parts.append(table(("option", "argument", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def _walk(path: tuple[str, ...], command: click.Command) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            if child is not None and not child.hidden:
+                yield from _walk((*path, name), child)
+
+
+def _argument(parameter: click.Parameter) -> str:
+    return parameter.human_readable_name if parameter.param_type_name == "argument" else ""
+
+
+def _option(parameter: click.Parameter) -> str:
+    if parameter.param_type_name == "argument":
+        return ""
+    return ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+
+
+def _help(parameter: click.Parameter) -> str:
+    text = " ".join((getattr(parameter, "help", None) or "").split())
+    default = parameter.default
+    if default is None or callable(default) or default is False or default == "" or str(default).startswith("Sentinel"):
+        return text
+    return f"{text} (default `{words(default)}`)"
+
+
+def events() -> str:
+    """Every kind of event."""
+    from chargewright.csms.services.events import EVENT_KINDS
+
+    rows = [(f"`{kind}`", meaning) for kind, meaning in sorted(EVENT_KINDS.items())]
+    return (
+        "# Events\n\n"
+        "The kinds of the event log, as `GET /api/v1/events` serves them. The body of each is JSON; names are those of the\n"
+        "wire.\n\n" + table(("kind", "meaning"), rows)
+    )
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "commands.md": commands,
+    "configuration-keys.md": configuration_keys,
+    "events.md": events,
+    "messages.md": messages,
+    "settings.md": settings,
+    "state-machines.md": state_machines,
+}
+
+
+def main() -> int:
+    """Write the pages, or tell which differ; 1 when any does."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.reference", description="Reference pages drawn from the code."
+    )
+    parser.add_argument("--write", action="store_true", help="write the pages instead of comparing them")
+    options = parser.parse_args()
+    console = Console()
+    differing = 0
+    for name, draw in PAGES.items():
+        path = FOLDER / name
+        text = NOTICE + "\n" + draw()
+        if path.exists() and path.read_text() == text:
+            continue
+        if options.write:
+            path.write_text(text)
+            console.print(f"wrote {path.relative_to(FOLDER.parent.parent)}")
+        else:
+            differing += 1
+            console.print(f"{path.relative_to(FOLDER.parent.parent)} differs from the code: run `make docs`")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
