@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from chargewright.protocol.v16 import core
+from chargewright.protocol.v16 import core, smart_charging
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.error_codes import ErrorCode
 from chargewright.protocol.v16.salvage import salvage
@@ -99,6 +99,7 @@ UNREADABLE_ID = ("unreadable", IgnoredReason.UNREADABLE_ID)
         (b'[2,"19","Heartbeat",nan]', ("bad call", "19", "Heartbeat")),
         (b'[2,"19",Heartbeat,{}]', ("bad call", "19", "")),
         (b' [ 2 , "19"', ("bad call", "19", "")),
+        (b'[2.0,"19"', ("bad call", "19", "")),
         (b'[2,"1\\"9"x', ("bad call", '1"9', "")),
         (b'[2,"' + b"\\u0031" * 36 + b'",', ("bad call", "1" * 36, "")),
         (b'[2,"19","Heartbeat",' + DEEP + b"]", ("bad call", "19", "Heartbeat")),
@@ -197,6 +198,23 @@ def test_a_payload_that_is_refused(kind: type[Message], payload: bytes, code: Er
     assert SECRET not in refusal.value.description
 
 
+def test_a_refused_rate_is_not_quoted() -> None:
+    schedule = b'{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":16.0512345}]}'
+    profile = (
+        b'{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxProfile","chargingProfileKind":"Relative",'
+        b'"chargingSchedule":%b}' % schedule
+    )
+    with pytest.raises(RpcError) as refusal:
+        read_payload(
+            smart_charging.SetChargingProfileRequest,
+            Raw(b'{"connectorId":1,"csChargingProfiles":%b}' % profile),
+            None,
+        )
+    assert refusal.value.code is ErrorCode.PROPERTY_CONSTRAINT_VIOLATION
+    assert refusal.value.description
+    assert "16.05" not in refusal.value.description
+
+
 @pytest.mark.parametrize("payload", [b"{}", b"null", b'{ "unknown" : 1 }'])
 @pytest.mark.parametrize("is_tolerant", [False, True])
 def test_an_empty_payload_may_be_null(payload: bytes, is_tolerant: bool) -> None:
@@ -245,6 +263,7 @@ def test_an_error_that_cannot_be_encoded_still_says_its_code(error: RpcError) ->
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400))
+@example("é" * 256)
 def test_descriptions_are_cut_to_255_characters(description: str) -> None:
     frame = json.loads(error_frame("19", GenericFault(description)))
     assert frame[3] == description[:255]

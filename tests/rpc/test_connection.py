@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -639,7 +639,8 @@ def legal_call_id(message: bytes) -> str | None:
     return None
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=2000, deadline=None)
+@example([b'[2.0," ",{"":"\\ud800"},null]'], False)
 @given(st.lists(st.binary(max_size=60) | NEAR_FRAMES | mutated() | WELL_FORMED, min_size=1, max_size=4), st.booleans())
 def test_whatever_comes_each_legal_call_gets_exactly_one_answer(messages: list[bytes], is_tolerant: bool) -> None:
     connection = csms(salvage=salvage if is_tolerant else None)

@@ -80,7 +80,7 @@ _any_decoder: Final = msgspec.json.Decoder()
 # Type number, id and action at the beginning of broken JSON. An id has at most 36 characters, each at most
 # `\uXXXX\uXXXX`; the longest name of an action is shorter.
 _BEGINNING: Final = re.compile(
-    rb'[ \t\r\n]*\[[ \t\r\n]*([234])[ \t\r\n]*,[ \t\r\n]*("(?:[^"\\]|\\.){1,432}")'
+    rb'[ \t\r\n]*\[[ \t\r\n]*([234])(?:\.0+)?[ \t\r\n]*,[ \t\r\n]*("(?:[^"\\]|\\.){1,432}")'
     rb'(?:[ \t\r\n]*,[ \t\r\n]*("\w{1,50}"))?'
 )
 _SEPARATOR: Final = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*(?=\{)")
@@ -159,7 +159,9 @@ def _describe(failure: Exception) -> str:
     sentence, found, place = str(failure).rpartition(" - at ")
     if not found:
         sentence, place = place, ""
-    if isinstance(failure, msgspec.ValidationError) and not sentence.startswith(_QUOTES_NO_VALUE):
+    # A ValueError as the cause comes from a hook of the message room, which names the value.
+    is_safe = sentence.startswith(_QUOTES_NO_VALUE) and not isinstance(failure.__cause__, ValueError)
+    if isinstance(failure, msgspec.ValidationError) and not is_safe:
         sentence = "Value not allowed"
     return f"{sentence}{found}{place}"[:DESCRIPTION_LENGTH]
 
@@ -213,9 +215,7 @@ def _read_odd_frame(message: bytes) -> Frame | BadCall | BadAnswer | Unreadable:
         return Unreadable(IgnoredReason.NOT_AN_ARRAY, "the array is empty")
     values = [_plain(element) for element in elements[:3]]
     match values[0]:
-        # JSON has one kind of number, so 2.0 is 2; true is no number.
-        case bool():
-            pass
+        # JSON has one kind of number, so 2.0 is 2. That true counts as 1 here does no harm: 1 is no type either.
         case int() | float() as number:
             if number == CALL:
                 return _read_odd_call(elements, values)

@@ -109,7 +109,7 @@ class IgnoredReason(enum.Enum):
 
 class MessageIgnored(msgspec.Struct, frozen=True, gc=False):
     """A message was dropped, as OCPP-J 4.1.3 asks for unknown types; `detail` quotes nothing of its content but
-    numbers."""
+    type number and id."""
 
     reason: IgnoredReason
     detail: str
