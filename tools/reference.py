@@ -57,9 +57,10 @@ def messages() -> str:
 
     return (
         "# Messages\n\n"
-        f"The {len(ACTIONS)} actions of OCPP 1.6 and its security extension. The structs `XxxRequest` and `XxxResponse`\n"
-        "are in `chargewright.protocol.v16.<module>`. *Repeatable*: may be sent again when it is unknown whether the first\n"
-        "one arrived.\n\n" + table(("action", "feature profile", "sent by", "module", "repeatable"), rows())
+        f"The {len(ACTIONS)} actions of OCPP 1.6 and its security extension. The structs `XxxRequest` and\n"
+        "`XxxResponse` are in `chargewright.protocol.v16.<module>`. *Repeatable*: may be sent again when it is\n"
+        "unknown whether the first one arrived.\n\n"
+        + table(("action", "feature profile", "sent by", "module", "repeatable"), rows())
     )
 
 
@@ -109,8 +110,8 @@ def settings() -> str:
 
     return (
         "# Settings of the CSMS\n\n"
-        "From a TOML file (`--config`), over it the environment, over that the command line. Times in seconds, sizes in\n"
-        "bytes.\n\n" + table(("setting", "environment", "default", "meaning"), rows())
+        "From a TOML file (`--config`), over it the environment, over that the command line. Times in seconds,\n"
+        "sizes in bytes.\n\n" + table(("setting", "environment", "default", "meaning"), rows())
     )
 
 
@@ -167,8 +168,8 @@ def events() -> str:
     rows = [(f"`{kind}`", meaning) for kind, meaning in sorted(EVENT_KINDS.items())]
     return (
         "# Events\n\n"
-        "The kinds of the event log, as `GET /api/v1/events` serves them. The body of each is JSON; names are those of the\n"
-        "wire.\n\n" + table(("kind", "meaning"), rows)
+        "The kinds of the event log, as `GET /api/v1/events` serves them. The body of each is JSON; names are\n"
+        "those of the wire.\n\n" + table(("kind", "meaning"), rows)
     )
 
 
