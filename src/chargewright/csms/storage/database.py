@@ -61,7 +61,7 @@ class Database(ABC):
 
     @abstractmethod
     async def _write(self, steps: Sequence[tuple[Statement, Rows]]) -> None:
-        """Run writing statements in one transaction of their own, between two batches; raises `StorageError`."""
+        """Run writing statements in one transaction of their own; raises `StorageError`."""
 
     @abstractmethod
     def _visible_events(self, statement: Select[Any]) -> Select[Any]:
