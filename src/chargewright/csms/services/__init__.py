@@ -1,0 +1,1 @@
+"""What the CSMS knows how to do, without sockets and databases."""

@@ -1,0 +1,64 @@
+"""The command `chargewright`: nothing but its parts' commands, each loaded from its own module."""
+
+import importlib
+import importlib.util
+from typing import Annotated, Final
+
+import typer
+
+from chargewright import __version__
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="chargewright",
+    help="OCPP 1.6 for all three sides of the plug.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+# Command → module and attribute. The modules import at their top what plain `chargewright` has, and the rest when run.
+COMMANDS: Final = {
+    "serve": ("chargewright.cli.serve", "serve"),
+    "up": ("chargewright.cli.up", "up"),
+}
+GROUPS: Final = {"station": ("chargewright.cli.station", "station_app")}
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"chargewright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """OCPP 1.6 for all three sides of the plug."""
+
+
+def _mount() -> None:
+    for name, (module, attribute) in {**COMMANDS, **GROUPS}.items():
+        if importlib.util.find_spec(module) is None:
+            continue
+        part = getattr(importlib.import_module(module), attribute)
+        if name in GROUPS:
+            app.add_typer(part, name=name)
+        else:
+            app.command(name)(part)
+
+
+_mount()
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The HTTP server: uvicorn inside our own event loop, under our own signals."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+import uvicorn
+
+__all__ = ["HttpServer"]
+
+GRACE_SECONDS: Final = 5
+
+
+class _Server(uvicorn.Server):
+    """Leaves SIGTERM and SIGINT to the application, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_listening.set()
+
+
+class HttpServer:
+    """Serves one ASGI application on one address."""
+
+    def __init__(self, application: Any) -> None:
+        config = uvicorn.Config(
+            application,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            server_header=False,
+        )
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+        self.addresses: list[tuple[str, int]] = []
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen and serve; raises OSError where the address cannot be had."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.setblocking(False)
+        except OSError:
+            listening.close()
+            raise
+        self.addresses = [listening.getsockname()[:2]]
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._server.serve(sockets=[listening]), name="http server")
+        started = loop.create_task(self._server.is_listening.wait(), name="http server starts")
+        await asyncio.wait({self._task, started}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            started.cancel()
+            await self._task
+            raise OSError(f"the HTTP server did not start on {host}:{port}")
+
+    async def stop(self) -> None:
+        """Stop accepting, let requests end, for at most five seconds."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+            self._task = None

@@ -1,0 +1,392 @@
+"""The CSMS as a whole: the only place that chooses storage, ports and parts, and that starts and stops them in order.
+
+`chargewright serve` runs one in a process of its own; `chargewright up`, tests and simulations run it beside stations
+in one event loop. It makes no thread itself: with a database in memory and listeners `off` it lives in virtual time.
+"""
+
+import asyncio
+import os
+import random
+import socket
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+import chargewright.csms.handlers.core  # noqa: F401  # enters its handlers into the table
+from chargewright.clock import Clock, SystemClock
+from chargewright.csms.admission import AdmissionRules, Doorkeeper
+from chargewright.csms.api.application import create_api
+from chargewright.csms.api.server import HttpServer
+from chargewright.csms.config import Settings, split_address
+from chargewright.csms.credentials import CredentialKeeper
+from chargewright.csms.directory import Directory
+from chargewright.csms.event_feed import EventFeed
+from chargewright.csms.exposure import check_exposure
+from chargewright.csms.handlers.table import HANDLERS, Services
+from chargewright.csms.instants import UnreadableTimes
+from chargewright.csms.outage import OutageWatch
+from chargewright.csms.seed import Seed, apply_seed, read_seed
+from chargewright.csms.services.authorization import AuthorizationService
+from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
+from chargewright.csms.services.events import EventsService
+from chargewright.csms.services.metering import MeteringService
+from chargewright.csms.services.stations import StationsService
+from chargewright.csms.services.transactions import TransactionsService
+from chargewright.csms.session import Hold, Session, SessionPorts
+from chargewright.csms.sessions import FightRules, Sessions
+from chargewright.csms.storage.base import StationRow, Storage, StorageError
+from chargewright.csms.storage.opening import open_storage
+from chargewright.transport.connection import (
+    GOING_AWAY,
+    TRY_AGAIN_LATER,
+    Admit,
+    CloseInfo,
+    Connection,
+    Limits,
+    Listener,
+)
+from chargewright.transport.picows_server import listen
+from chargewright.transport.subprotocol import NoneInCommon, NoneOffered, SubprotocolPolicy
+
+__all__ = ["Addresses", "Csms"]
+
+# How often it is written down when stations were last heard, in seconds.
+TOUCH_SECONDS: Final = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where the listeners are, as `host:port`."""
+
+    ocpp: tuple[str, ...] = ()
+    http: tuple[str, ...] = ()
+
+
+class Csms:
+    """One central system.
+
+    `storage` is used instead of the one that the settings name, and closed by `stop` like it. `dice` makes message ids,
+    `entropy` secrets. `vendors` are extensions for DataTransfer by vendorId. `seed` is applied after the settings' seed
+    file.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        storage: Storage | None = None,
+        seed: Seed | None = None,
+        dice: random.Random | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
+        vendors: Mapping[str, VendorExtension] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.addresses = Addresses()
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._given_storage = storage
+        self._seed = seed
+        self._dice = dice or random.Random(int.from_bytes(entropy(16)))
+        self._entropy = entropy
+        self._vendors = vendors or {}
+        self._not_ready: str | None = "starting"
+        self._storage: Storage | None = None
+        self._directory = Directory()
+        self._sessions = Sessions(
+            self._clock,
+            FightRules(settings.fight_evictions, settings.fight_window_seconds, settings.fight_backoff_seconds),
+            self._storage_unavailable,
+        )
+        self._doorkeeper: Doorkeeper | None = None
+        self._outage: OutageWatch | None = None
+        self._feed: EventFeed | None = None
+        self._ports: SessionPorts | None = None
+        self._listener: Listener | None = None
+        self._http: HttpServer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.api: Any = None
+
+    # Life.
+
+    async def start(self) -> None:
+        """Open the storage, read who may connect, listen.
+
+        Raises `ConfigurationError` for settings that cannot be, `StorageError` when the database cannot be opened,
+        `OSError` when an address cannot be had; nothing is left open then.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        settings = self.settings
+        seed = None if settings.seed is None else read_seed(settings.seed)
+        database = settings.db or f"sqlite:///{settings.data / 'chargewright.sqlite3'}"
+        storage = self._storage = self._given_storage or await open_storage(database, self._clock)
+        for station in await storage.stations():
+            self._directory.put_station(station)
+        for id_tag in await storage.id_tags():
+            self._directory.put_id_tag(id_tag)
+        credentials = CredentialKeeper.of(settings, self._entropy)
+        for one in (seed, self._seed):
+            if one is not None:
+                await apply_seed(one, storage, self._directory, credentials.hash)
+        check_exposure(settings, self._directory.stations())
+        self._join(storage, credentials.key)
+        storage.journal.begin()
+        self._begin_watching(storage)
+        await self._listen()
+        self._not_ready = None
+        _log.info("ready", ocpp=list(self.addresses.ocpp), http=list(self.addresses.http), node=self.node)
+
+    def _join(self, storage: Storage, credential_key: bytes) -> None:
+        """Put the parts together."""
+        settings = self.settings
+        events = EventsService()
+        metering = MeteringService()
+        services = Services(
+            authorization=AuthorizationService(self._directory, accepts_unknown=settings.unknown_id_tags == "accept"),
+            data_transfer=DataTransferService(self._vendors),
+            metering=metering,
+            stations=StationsService(
+                self._directory,
+                events,
+                heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
+                boot_retry_interval_seconds=settings.boot_retry_interval_seconds,
+            ),
+            transactions=TransactionsService(metering, events),
+        )
+        self._ports = SessionPorts(
+            clock=self._clock,
+            journal=storage.journal,
+            directory=self._directory,
+            services=services,
+            handlers=HANDLERS,
+            unreadable_times=UnreadableTimes(),
+            new_call_id=self._new_call_id,
+            node=self.node,
+            is_strict=settings.strict,
+            unanswered_calls=settings.unanswered_calls,
+        )
+        self._outage = OutageWatch(
+            storage,
+            self._clock,
+            grace_seconds=settings.storage_grace_seconds,
+            probe_seconds=settings.storage_probe_seconds,
+            readmission_per_second=settings.readmission_per_second,
+            on_away=self._send_everybody_away,
+        )
+        self._doorkeeper = Doorkeeper(
+            self._directory,
+            AdmissionRules(
+                credential_key=credential_key,
+                accepts_unknown_stations=settings.unknown_stations == "accept",
+                accepts_hex_passwords=settings.accept_hex_passwords,
+                subprotocols=SubprotocolPolicy(
+                    none_in_common=NoneInCommon(settings.no_subprotocol_in_common),
+                    none_offered=NoneOffered(settings.no_subprotocol_offered),
+                ),
+                ping_interval_seconds=settings.ping_interval_seconds,
+                ping_timeout_seconds=settings.ping_timeout_seconds,
+            ),
+            welcome=self._welcome,
+            adopt=self._adopt,
+            is_closed=self.not_ready,
+            may_enter=self._outage.may_enter,
+        )
+        self._feed = EventFeed(
+            storage,
+            page=settings.events_per_reader,
+            readers=settings.event_readers,
+            poll_seconds=settings.events_poll_seconds,
+        )
+        token = settings.bootstrap_token
+        self.api = create_api(self._feed, None if token is None else token.get_secret_value(), self.not_ready)
+
+    def _begin_watching(self, storage: Storage) -> None:
+        assert self._outage is not None and self._feed is not None
+        storage.journal.on_pressure = self._on_pressure
+        storage.on_claim = self._on_claim
+        self._feed.begin()
+        self._begin_task(self._outage.watch(), "outage watch")
+        self._begin_task(self._touch(storage), "last seen")
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        ocpp: tuple[str, ...] = ()
+        http: tuple[str, ...] = ()
+        if settings.ocpp != "off":
+            host, port = split_address(settings.ocpp)
+            limits = Limits(frame_bytes=settings.message_bytes, message_bytes=settings.message_bytes)
+            self._listener = await _bound("--ocpp", settings.ocpp, listen(self.admit, host, port, limits=limits))
+            ocpp = tuple(_address(*address) for address in self._listener.addresses)
+        if settings.http != "off":
+            self._http = HttpServer(self.api)
+            await _bound("--http", settings.http, self._http.start(*split_address(settings.http)))
+            http = tuple(_address(*address) for address in self._http.addresses)
+        self.addresses = Addresses(ocpp, http)
+
+    async def drain(self) -> None:
+        """Stop taking anything on, answer what was taken on, and close every connection with 1001; within
+        `drain_seconds`."""
+        self._not_ready = "stopping"
+        if self._listener is not None:
+            self._listener.close()
+        self._sessions.hold(Hold.DRAIN)
+        if self._storage is not None:
+            try:
+                async with asyncio.timeout(self.settings.drain_seconds / 2):
+                    await self._storage.journal.drain()
+            except TimeoutError:
+                _log.warning("the database did not take everything in time; the stations will send it again")
+        self._sessions.close_all(GOING_AWAY, "the CSMS is stopping")
+        try:
+            async with asyncio.timeout(self.settings.drain_seconds / 2):
+                await self._sessions.wait_empty()
+        except TimeoutError:
+            for session in self._sessions:
+                session.connection.abort()
+
+    async def stop(self) -> None:
+        """`drain`, end the event streams, then HTTP, then the storage. Idempotent."""
+        await self.drain()
+        if self._feed is not None:
+            self._feed.end()
+        if self._http is not None:
+            await self._http.stop()
+            self._http = None
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        storage, self._storage = self._storage, None
+        if storage is not None:
+            await storage.close()
+        _log.info("stopped")
+
+    # What others ask.
+
+    @property
+    def node(self) -> str:
+        """The name of this process among several on one database."""
+        return self.settings.node or f"{socket.gethostname()}-{os.getpid()}"
+
+    @property
+    def admit(self) -> Admit:
+        """Decides upgrades: for listeners of other kinds, such as `loopback`."""
+        assert self._doorkeeper is not None, "not started"
+        return self._doorkeeper.admit
+
+    def not_ready(self) -> str | None:
+        """Why no station should come just now; None when one may."""
+        if self._not_ready is None and self._outage is not None and self._outage.is_away:
+            return "the database is away"
+        return self._not_ready
+
+    def statistics(self) -> dict[str, float]:
+        """Connections and messages, refused upgrades, readers, and what the journal counts."""
+        numbers = self._sessions.statistics()
+        if self._doorkeeper is not None:
+            for status, count in sorted(self._doorkeeper.refused.items()):
+                numbers[f"upgrades_refused_{status}"] = count
+        if self._feed is not None:
+            numbers["event_readers"] = self._feed.readers
+        if self._outage is not None:
+            numbers["outages"] = self._outage.outages
+        if self._storage is not None:
+            numbers.update(self._storage.journal.statistics())
+        return numbers
+
+    # What the parts tell.
+
+    def _welcome(self, station: StationRow, connection: Connection) -> None:
+        assert self._ports is not None
+        self._sessions.arrive(Session(station, connection, self._ports, self._sessions))
+
+    def _adopt(self, identity: str, connection: Connection) -> None:
+        """Give a station that nobody registered its row; its connection is not read meanwhile."""
+        connection.pause()
+        connection.on_message = _unread
+        connection.on_close = _ignore_close
+        self._begin_task(self._register(identity, connection), f"register {identity}")
+
+    async def _register(self, identity: str, connection: Connection) -> None:
+        assert self._storage is not None
+        row = StationRow(id=0, identity=identity, security_profile=0)
+        try:
+            station = self._directory.put_uninvited(await self._storage.add_station(row))
+        except StorageError as error:
+            _log.error("an unknown station could not be registered", station=identity, error=str(error))
+            connection.resume()
+            connection.close(TRY_AGAIN_LATER, "the database is away")
+            return
+        _log.info("an unknown station was registered", station=identity)
+        if connection.is_open:
+            self._welcome(station, connection)
+
+    def _on_pressure(self, is_high: bool) -> None:
+        if is_high:
+            _log.warning("the journal is full: no station is read until it has caught up")
+            self._sessions.hold(Hold.PRESSURE)
+        else:
+            self._sessions.release(Hold.PRESSURE)
+
+    def _on_claim(self, station_id: int, epoch: int, node: str) -> None:
+        if node != self.node:
+            self._sessions.claimed_elsewhere(station_id, epoch)
+
+    def _storage_unavailable(self) -> None:
+        if self._outage is not None and self._not_ready is None:
+            self._outage.storage_unavailable()
+
+    def _send_everybody_away(self) -> None:
+        self._sessions.close_all(TRY_AGAIN_LATER, "the database is away")
+
+    async def _touch(self, storage: Storage) -> None:
+        while True:
+            await asyncio.sleep(TOUCH_SECONDS)
+            seen = self._sessions.seen()
+            if seen:
+                try:
+                    await storage.touch_stations(seen)
+                except StorageError as error:
+                    _log.warning("when stations were last seen was not written", error=str(error))
+
+    def _new_call_id(self) -> str:
+        return str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
+
+    def _begin_task(self, work: Any, name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a task failed", task=task.get_name(), exc_info=task.exception())
+
+
+async def _bound(option: str, address: str, listening: Any) -> Any:
+    try:
+        return await listening
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {option} {address}: {error.strerror or error}") from error
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _unread(message: bytes) -> None:
+    """A paused connection delivers nothing."""
+    raise AssertionError("a message was delivered although the connection is paused")
+
+
+def _ignore_close(info: CloseInfo) -> None:
+    """The station went away before its row was there: nothing was promised to it."""

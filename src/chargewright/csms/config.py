@@ -1,0 +1,183 @@
+"""The settings of the CSMS: a TOML file, over it the environment (`CHARGEWRIGHT_…`), over that the command line.
+
+# chargewright.toml
+db = "postgresql://chargewright@/chargewright"
+ocpp = "0.0.0.0:9000"
+heartbeat_interval_seconds = 600
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from chargewright.errors import ConfigurationError
+
+__all__ = ["ENVIRONMENT_PREFIX", "Settings", "load_settings", "split_address"]
+
+ENVIRONMENT_PREFIX = "CHARGEWRIGHT_"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+    toml_file: ClassVar[Path | None] = None
+
+    data: Path = Path("chargewright-data")
+    """Directory of this installation: the embedded database and the lock that keeps a second server out."""
+
+    db: str = ""
+    """Database URL: `sqlite:///path`, `sqlite://` (in memory) or `postgresql://…`; empty: `chargewright.sqlite3` in
+    `data`."""
+
+    ocpp: str = "127.0.0.1:9000"
+    """Address `host:port` on which stations connect; port 0 takes a free one."""
+
+    http: str = "127.0.0.1:8080"
+    """Address `host:port` of the REST API; port 0 takes a free one, `off` switches HTTP off."""
+
+    seed: Path | None = None
+    """TOML file with stations and id tags, applied at every start."""
+
+    unknown_stations: Literal["reject", "accept"] = "reject"
+    """What happens to a station that nobody registered: 404 at the upgrade, or a row of its own."""
+
+    unknown_id_tags: Literal["reject", "accept"] = "reject"
+    """What an id tag that nobody registered gets: Invalid or Accepted (§4.2, §7.2)."""
+
+    strict: bool = False
+    """Refuse what the schemas forbid, for every station, instead of salvaging harmless deviations."""
+
+    insecure: bool = False
+    """Allow listeners on addresses other than loopback although stations or the API go without credentials."""
+
+    no_subprotocol_offered: Literal["refuse", "complete-then-close", "assume"] = "refuse"
+    """What happens to a station that offers no subprotocol: 400, a WebSocket that is closed at once (OCPP-J 3.2), or
+    `ocpp1.6` is taken as meant."""
+
+    no_subprotocol_in_common: Literal["refuse", "complete-then-close"] = "refuse"
+    """What happens to a station that offers only subprotocols which we do not speak: 400, or a WebSocket that is closed
+    at once (OCPP-J 3.2)."""
+
+    bootstrap_token: SecretStr | None = None
+    """Bearer key of the REST API. Without it every route but the probes answers 401."""
+
+    credential_key: SecretStr | None = None
+    """Secret of at least 32 hexadecimal digits under which station passwords are hashed; empty: made once and kept in
+    `credential.key` in `data`. Several servers on one database need the same one."""
+
+    accept_hex_passwords: bool = True
+    """Also accept the hexadecimal text of an AuthorizationKey sent as the password itself, as some stations do."""
+
+    heartbeat_interval_seconds: int = Field(default=300, ge=1, le=2**31 - 1)
+    """`interval` in BootNotification.conf when the station is accepted (§4.2)."""
+
+    boot_retry_interval_seconds: int = Field(default=60, ge=1, le=2**31 - 1)
+    """`interval` in BootNotification.conf when the station is Pending or Rejected (§4.2)."""
+
+    ping_interval_seconds: float = Field(default=60.0, ge=0)
+    """WebSocket pings to stations without a setting of their own; 0: none (OCPP-J 5.3)."""
+
+    ping_timeout_seconds: float = Field(default=20.0, gt=0)
+    """How long after a ping a connection may stay silent before it is dropped."""
+
+    message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """Largest message a station may send; beyond it the connection is closed with 1009."""
+
+    unanswered_calls: int = Field(default=8, ge=1)
+    """CALLs of one connection that may wait for their answer before its socket is no longer read."""
+
+    fight_evictions: int = Field(default=5, ge=2)
+    """Evictions of one identity by another address or serial number within `fight_window_seconds` that raise the
+    alarm."""
+
+    fight_window_seconds: float = Field(default=300.0, gt=0)
+    """See `fight_evictions`."""
+
+    fight_backoff_seconds: float = Field(default=60.0, ge=0)
+    """How long the holder of a contested identity is left alone: others are closed with 1013 meanwhile."""
+
+    storage_grace_seconds: float = Field(default=10.0, gt=0)
+    """How long the database may be away before readiness fails and stations are sent away (1013, then 503)."""
+
+    storage_probe_seconds: float = Field(default=1.0, gt=0)
+    """How often a database that is away is tried again."""
+
+    readmission_per_second: float = Field(default=100.0, gt=0)
+    """Connections admitted per second in the minute after the database came back."""
+
+    drain_seconds: float = Field(default=8.0, gt=0)
+    """Time limit for answering what is in flight and closing connections at the end."""
+
+    event_readers: int = Field(default=100, ge=1)
+    """Event streams open at the same time; beyond it 503."""
+
+    events_per_reader: int = Field(default=1000, ge=1)
+    """Events that one reader may have in memory."""
+
+    events_poll_seconds: float = Field(default=1.0, gt=0)
+    """How often the event log is read when this node committed nothing itself; other nodes may have."""
+
+    node: str = ""
+    """Name of this process among several on one database; empty: made from host and process id."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe entry that is written to the log (standard error)."""
+
+    @field_validator("ocpp", "http")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value != "off":
+            split_address(value)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, the environment over the file."""
+        if cls.toml_file is None:
+            return (init_settings, env_settings)
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.toml_file))
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[v6]:port`; raises `ValueError` naming the text when it is neither."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError(f"{address!r} is not host:port with a port from 0 to 65535")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def load_settings(arguments: Mapping[str, Any], config: Path | None = None) -> Settings:
+    """Settings from the command line's `arguments` (None: not given), the environment and the file `config`.
+
+    Raises `ConfigurationError` that names where the wrong value stands.
+    """
+    given = {key: value for key, value in arguments.items() if value is not None}
+
+    class Source(Settings):
+        toml_file: ClassVar[Path | None] = config
+
+    if config is not None and not config.is_file():
+        raise ConfigurationError("--config", "", str(config), "a TOML file that exists")
+    try:
+        return Source(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(str(config), "", str(error), "a TOML file") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        where = f"--{key.replace('_', '-')}" if key in given else f"{config or ''} or {ENVIRONMENT_PREFIX}{key.upper()}"
+        raise ConfigurationError(where.removeprefix(" or "), "", first["input"], first["msg"]) from error

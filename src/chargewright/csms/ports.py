@@ -1,0 +1,93 @@
+"""What services and handlers see of the CSMS: the CALL they work on, and nothing of sockets or databases."""
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from typing import Generic, TypeAlias, TypeVar
+
+from chargewright.csms.instants import UnreadableTimes, microseconds
+from chargewright.csms.storage.base import DeviationRecord, Record, StationRow, Unit
+from chargewright.protocol.v16.base import Message, Timestamp
+from chargewright.protocol.v16.salvage import Deviation
+
+__all__ = ["Answer", "CallContext", "WhenDurable"]
+
+Response = TypeVar("Response", bound=Message)
+
+
+class WhenDurable(Generic[Response]):
+    """An answer that exists only once its unit is committed; `build` makes it then."""
+
+    __slots__ = ("build",)
+
+    def __init__(self, build: Callable[[], Response]) -> None:
+        self.build = build
+
+
+# A handler answers at once (nothing it acknowledges needs storing) or when its unit is durable.
+Answer: TypeAlias = Response | WhenDurable[Response]
+
+
+class CallContext:
+    """One CALL of a station.
+
+    `received_at` is the wall clock of the CSMS in µs; `received_monotonic`, in seconds, is for durations of our own;
+    `zone` is the station's time zone, for times sent without one; `unit` collects what is to be stored; `deviations`
+    are what was salvaged.
+    """
+
+    __slots__ = (
+        "_unreadable_times",
+        "deviations",
+        "now",
+        "received_at",
+        "received_monotonic",
+        "station",
+        "unit",
+        "zone",
+    )
+
+    def __init__(
+        self,
+        station: StationRow,
+        unit: Unit,
+        received_monotonic: float,
+        zone: tzinfo,
+        now: Callable[[], Timestamp],
+        deviations: Sequence[Deviation],
+        unreadable_times: UnreadableTimes,
+    ) -> None:
+        self.station = station
+        self.unit = unit
+        self.received_at = unit.received_at
+        self.received_monotonic = received_monotonic
+        self.zone = zone
+        self.now = now  # what `currentTime` says: the moment of answering, when called while answering
+        self.deviations = deviations
+        self._unreadable_times = unreadable_times
+
+    def add(self, record: Record) -> None:
+        """Put one more record into the CALL's unit."""
+        self.unit.records.append(record)
+
+    def when_durable(self, build: Callable[[], Response]) -> WhenDurable[Response]:
+        """Answer with what `build` returns, once the unit is committed."""
+        return WhenDurable(build)
+
+    def instant(self, stamp: Timestamp) -> int:
+        """The µs of a time that the station named; where it cannot be read, the time of receipt (of its first
+        sending)."""
+        if not stamp.is_readable:
+            return self._unreadable_times.instant(self.station.id, self.unit.raw, self.received_at)
+        return microseconds(stamp if stamp.tzinfo is not None else stamp.in_zone(self.zone))
+
+    def word_as_sent(self, field: str) -> str | None:
+        """The word that the station sent where salvaging put one of the specification's; None where it kept it."""
+        for deviation in self.deviations:
+            if deviation.field == field:
+                return deviation.sample
+        return None
+
+    def deviates(self, kind: str, field: str, sample: str) -> None:
+        """Record a harmless deviation that was tolerated; `sample` shows what was sent."""
+        record = DeviationRecord(action=self.unit.action, kind=kind, field=field, sample=sample[:200])
+        self.unit.records.append(record)

@@ -1,0 +1,200 @@
+"""The seed file: stations and id tags that an operator declares in TOML, applied at every start.
+
+    [[station]]
+    identity = "DEPOT-01"
+    password = "8f3a51c06be24d7798a1b2c3d4e5f607"   # AuthorizationKey: 32 to 40 hexadecimal digits
+    time_zone = "Europe/Vienna"
+
+    [[id_tag]]
+    id_tag = "04A2B3C4D5E680"
+    expires = 2031-01-01T00:00:00Z
+
+Applying it twice changes nothing; what it does not name stays as it is. The whole file is checked before anything is
+applied.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from chargewright.csms.directory import Directory
+from chargewright.csms.instants import microseconds
+from chargewright.csms.storage.base import IdTagRow, StationRow, Storage
+from chargewright.errors import ConfigurationError
+from chargewright.transport.basic_auth import is_authorization_key, password_from_key
+from chargewright.transport.identity import is_identity
+
+__all__ = ["IdTagSeed", "Seed", "StationSeed", "apply_seed", "read_seed"]
+
+# Secrets are not repeated in error messages.
+_SECRET_KEYS: Final = frozenset({"password"})
+_HIDDEN: Final = "(hidden)"
+
+
+class StationSeed(BaseModel):
+    """One `[[station]]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    identity: str
+    password: str | None = None
+    security_profile: int | None = None
+    registration: Literal["Accepted", "Pending", "Rejected"] = "Accepted"
+    tolerance: Literal["tolerant", "strict"] = "tolerant"
+    time_zone: str = "UTC"
+    ping_interval_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @field_validator("identity")
+    @classmethod
+    def _identity(cls, value: str) -> str:
+        if not is_identity(value):
+            raise ValueError("1 to 48 printable ASCII characters without / \\ ? # %")
+        return value
+
+    @field_validator("password")
+    @classmethod
+    def _password(cls, value: str | None) -> str | None:
+        if value is not None and not is_authorization_key(value):
+            raise ValueError("32 to 40 hexadecimal digits in pairs (A00.FR.205)")
+        return value
+
+    @field_validator("security_profile")
+    @classmethod
+    def _security_profile(cls, value: int | None) -> int | None:
+        if value not in {None, 0, 1}:
+            raise ValueError("0 (no password) or 1 (Basic authentication); TLS profiles are not served yet")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("an IANA time zone such as Europe/Vienna") from error
+        return value
+
+    @model_validator(mode="after")
+    def _password_fits_profile(self) -> "StationSeed":
+        if self.security_profile == 1 and self.password is None:
+            raise ValueError("a password, because security_profile is 1")
+        if self.security_profile == 0 and self.password is not None:
+            raise ValueError("no password, because security_profile is 0")
+        return self
+
+
+class IdTagSeed(BaseModel):
+    """One `[[id_tag]]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id_tag: str = Field(min_length=1, max_length=20)
+    parent_id_tag: str | None = Field(default=None, min_length=1, max_length=20)
+    expires: datetime | None = None
+    blocked: bool = False
+
+    @field_validator("expires")
+    @classmethod
+    def _expires(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a date and time with a zone, such as 2031-01-01T00:00:00Z")
+        return value
+
+
+class Seed(BaseModel):
+    """A whole seed file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    station: tuple[StationSeed, ...] = ()
+    id_tag: tuple[IdTagSeed, ...] = ()
+
+
+def read_seed(path: Path) -> Seed:
+    """Read and check a seed file; raises `ConfigurationError` naming file, entry, value and what would be right."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(str(path), "", str(error), "a readable TOML file") from error
+    try:
+        seed = Seed.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _explain(path, document, first["loc"], first["input"], first["msg"]) from error
+    _refuse_doubles(path, "station", "identity", [entry.identity for entry in seed.station], str)
+    _refuse_doubles(path, "id_tag", "id_tag", [entry.id_tag for entry in seed.id_tag], str.casefold)
+    return seed
+
+
+def _explain(
+    path: Path, document: Mapping[str, Any], location: tuple[int | str, ...], value: object, message: str
+) -> ConfigurationError:
+    table, key, name = str(location[0]), ".".join(str(part) for part in location[2:]), ""
+    if len(location) > 1 and isinstance(location[1], int):
+        entry = document[table][location[1]]
+        label = entry.get("identity", entry.get("id_tag")) if isinstance(entry, dict) else None
+        name = f" {label!r}" if label is not None else f" number {location[1] + 1}"
+    shown = _HIDDEN if key in _SECRET_KEYS else value
+    if isinstance(shown, dict):
+        shown = {field: _HIDDEN if field in _SECRET_KEYS else content for field, content in shown.items()}
+    expected = message.removeprefix("Value error, ")
+    return ConfigurationError(str(path), f"[[{table}]]{name} {key}".strip(), shown, expected)
+
+
+def _refuse_doubles(path: Path, table: str, key: str, values: list[str], fold: Callable[[str], str]) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if fold(value) in seen:
+            raise ConfigurationError(str(path), f"[[{table}]] {key}", value, "each one only once")
+        seen.add(fold(value))
+
+
+async def apply_seed(
+    seed: Seed, storage: Storage, directory: Directory, hash_password: Callable[[bytes, str | None], str]
+) -> None:
+    """Write what the seed declares into storage and directory.
+
+    `hash_password(key, known)` gives the hash to store for a password; `known` is the hash stored so far, and is
+    returned unchanged where it fits, so that applying a seed again changes nothing.
+    """
+    for station in seed.station:
+        known = directory.station(station.identity)
+        row = StationRow(
+            id=0,
+            identity=station.identity,
+            security_profile=0 if station.password is None else 1,
+            credential_hash=None,
+            registration=station.registration,
+            tolerance=station.tolerance,
+            time_zone=station.time_zone,
+            ping_interval_seconds=station.ping_interval_seconds,
+        )
+        if station.password is not None:
+            row.credential_hash = hash_password(
+                password_from_key(station.password), known.credential_hash if known is not None else None
+            )
+        if known is None or _differs(known, row):
+            directory.put_station(await storage.put_station(row))
+    for tag in seed.id_tag:
+        expires_at = None if tag.expires is None else microseconds(tag.expires.astimezone(UTC))
+        wanted = IdTagRow(
+            id=0, id_tag=tag.id_tag, parent_id_tag=tag.parent_id_tag, expires_at=expires_at, blocked=tag.blocked
+        )
+        present = directory.id_tag(tag.id_tag)
+        if present is None or present != _with_id(wanted, present.id):
+            directory.put_id_tag(await storage.put_id_tag(wanted))
+
+
+def _with_id(row: IdTagRow, row_id: int) -> IdTagRow:
+    row.id = row_id
+    return row
+
+
+def _differs(known: StationRow, wanted: StationRow) -> bool:
+    columns = ("security_profile", "credential_hash", "registration", "tolerance", "time_zone", "ping_interval_seconds")
+    return any(getattr(known, column) != getattr(wanted, column) for column in columns)

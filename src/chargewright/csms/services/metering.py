@@ -1,0 +1,122 @@
+"""Meter values as they are stored: canonical, hashed, and with the common measurands as numbers."""
+
+import math
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from chargewright.csms.ports import CallContext
+from chargewright.csms.storage.base import NO_TRANSACTION, MeterValueRecord
+from chargewright.protocol.v16.base import UNSET, UnsetType, encode_hook
+from chargewright.protocol.v16.datatypes import (
+    Location,
+    Measurand,
+    MeterValue,
+    SampledValue,
+    UnitOfMeasure,
+    ValueFormat,
+)
+
+__all__ = ["MeteringService", "content_hash"]
+
+_ENERGY: Final = Measurand.ENERGY_ACTIVE_IMPORT_REGISTER
+_POWER: Final = Measurand.POWER_ACTIVE_IMPORT
+_SOC: Final = Measurand.SOC
+_CONDUCTORS: Final = frozenset({"L1", "L2", "L3"})
+_KILO: Final = frozenset({UnitOfMeasure.KWH, UnitOfMeasure.KW})
+
+
+def content_hash(*parts: bytes) -> int:
+    """64 bits, signed, over the parts in order; each part is told from its neighbours by its length."""
+    state = blake2b(digest_size=8)
+    for part in parts:
+        state.update(b"%d:" % len(part))
+        state.update(part)
+    return int.from_bytes(state.digest(), "big", signed=True)
+
+
+class MeteringService:
+    """Turns MeterValue structures (§7.33) into records."""
+
+    def __init__(self) -> None:
+        self._encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
+
+    def store(
+        self, call: CallContext, connector_id: int, transaction_id: int | UnsetType, meter_values: Sequence[MeterValue]
+    ) -> None:
+        """Add the meter values of one MeterValues.req to the CALL's unit (§4.7)."""
+        call.unit.records.extend(self.records(call, connector_id, transaction_id, meter_values))
+
+    def records(
+        self, call: CallContext, connector_id: int, transaction_id: int | UnsetType, meter_values: Sequence[MeterValue]
+    ) -> list[MeterValueRecord]:
+        """One record for each instant, its samples byte for byte as the station sent their values.
+
+        The hash tells two contents of one instant apart, and an id that was sent from the one that stands for none.
+        """
+        made = []
+        has_id = b"0" if transaction_id is UNSET else b"1"
+        number = NO_TRANSACTION if isinstance(transaction_id, UnsetType) else transaction_id
+        for meter_value in meter_values:
+            samples = self._encode(meter_value.sampled_value)
+            energy_wh, power_w, soc_percent = _common_measurands(meter_value.sampled_value)
+            record = MeterValueRecord(
+                connector_id=connector_id,
+                transaction_id=number,
+                instant=call.instant(meter_value.timestamp),
+                station_time=meter_value.timestamp.text,
+                content_hash=content_hash(has_id, samples),
+                samples=samples.decode(),
+                energy_wh=energy_wh,
+                power_w=power_w,
+                soc_percent=soc_percent,
+            )
+            made.append(record)
+        return made
+
+
+def _common_measurands(samples: Sequence[SampledValue]) -> tuple[float | None, float | None, float | None]:
+    """Energy register in Wh, power in W, state of charge in percent, of the whole connector; None where not sent.
+
+    A measurand that is sent per phase only is the sum of its phases.
+    """
+    energy = power = soc = None
+    phases: dict[Measurand, dict[str, float]] = {}
+    for sample in samples:
+        measurand = _ENERGY if sample.measurand is UNSET else sample.measurand
+        if measurand is not _ENERGY and measurand is not _POWER and measurand is not _SOC:
+            continue
+        if sample.format is ValueFormat.SIGNED_DATA:
+            continue
+        number = _number(sample.value)
+        if number is None:
+            continue
+        if measurand is _SOC:
+            soc = number
+            continue
+        if sample.location is not UNSET and sample.location is not Location.OUTLET:
+            continue
+        if sample.unit in _KILO:
+            number *= 1000
+        if sample.phase is not UNSET:
+            # "L1" and "L1-N" name the same reading; phase to phase and N are no parts of a sum.
+            if (conductor := sample.phase.removesuffix("-N")) in _CONDUCTORS:
+                phases.setdefault(measurand, {})[conductor] = number
+        elif measurand is _ENERGY:
+            energy = number
+        else:
+            power = number
+    if phases:
+        energy = sum(phases[_ENERGY].values()) if energy is None and _ENERGY in phases else energy
+        power = sum(phases[_POWER].values()) if power is None and _POWER in phases else power
+    return energy, power, soc
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None  # §7.43: with format Raw a decimal number; what is none stays in the samples as it was sent
+    return number if math.isfinite(number) else None

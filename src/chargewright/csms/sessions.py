@@ -1,0 +1,205 @@
+"""Who is connected: one session for each station, the newest.
+
+Which one is newest is decided by the epoch that the database gave each claim, so it is the same on every node. A
+session whose claim is older is closed here; should it write before it learns that, the journal settles its units as
+stale.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+
+import msgspec
+import structlog
+
+from chargewright.clock import Clock
+from chargewright.csms.session import Hold, Session
+from chargewright.transport.connection import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER
+
+__all__ = ["FightRules", "Sessions"]
+
+_log = structlog.get_logger(__name__)
+
+
+class FightRules(msgspec.Struct, frozen=True):
+    """When two devices with one identity are taken for what they are; see the settings `fight_…`. Times in seconds."""
+
+    evictions: int = 5
+    window_seconds: float = 300.0
+    backoff_seconds: float = 60.0
+
+
+class _Fight:
+    """Evictions of one identity by another address or serial number, on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.evictions: deque[float] = deque()
+        self.backoff_until: float | None = None
+        self.counted_epoch = 0  # the newest session that was counted: address and serial number are one eviction
+
+
+class Sessions:
+    """All sessions of this node. `on_storage_unavailable` is told when a unit could not be written for want of a
+    database."""
+
+    def __init__(self, clock: Clock, fights: FightRules, on_storage_unavailable: Callable[[], None]) -> None:
+        self._clock = clock
+        self._rules = fights
+        self._on_storage_unavailable = on_storage_unavailable
+        self._every: dict[int, Session] = {}  # by id(): claimed or not, in the order of their arrival
+        self._of_station: dict[int, Session] = {}
+        self._newest_epoch: dict[int, int] = {}  # what other nodes told, where it is newer than our session's
+        self._fights: dict[int, _Fight] = {}
+        self._holds = Hold(0)
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._closed_messages = 0
+        self._opened = 0
+        self._evicted = 0
+        self._closed_counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._every)
+
+    def __iter__(self) -> Iterator[Session]:
+        """Every session, those that wait for their claim included; safe against changes meanwhile."""
+        return iter(list(self._every.values()))
+
+    def of_station(self, station_id: int) -> Session | None:
+        """The station's session on this node; None while it is elsewhere or nowhere."""
+        return self._of_station.get(station_id)
+
+    def arrive(self, session: Session) -> None:
+        """Let a new connection begin, unless its identity is being fought over and somebody holds it."""
+        station_id = session.station.id
+        fight = self._fights.get(station_id)
+        if (
+            fight is not None
+            and fight.backoff_until is not None
+            and self._clock.monotonic() < fight.backoff_until
+            and station_id in self._of_station
+        ):
+            session.connection.close(TRY_AGAIN_LATER, "another device uses this identity")
+            return
+        self._opened += 1
+        self._every[id(session)] = session
+        self._empty.clear()
+        session.start()
+        if self._holds:
+            session.hold(self._holds)
+
+    def claimed(self, session: Session) -> None:
+        """The session's claim is durable: it is the station's session, unless a newer one has claimed since."""
+        station_id = session.station.id
+        older = self._of_station.get(station_id)
+        newest = self._newest_epoch.get(station_id, 0)
+        if session.epoch < newest or (older is not None and older.epoch > session.epoch):
+            session.close(POLICY_VIOLATION, "another connection of this station is newer")
+            return
+        self._newest_epoch.pop(station_id, None)
+        self._of_station[station_id] = session
+        if older is not None and older is not session:
+            self._evict(older)
+            if _host(older.address) != _host(session.address):
+                self._note_fight(session)
+
+    def claimed_elsewhere(self, station_id: int, epoch: int) -> None:
+        """Some node committed a claim: a session of ours with an older epoch is over."""
+        session = self._of_station.get(station_id)
+        if session is not None and session.epoch >= epoch:
+            return
+        # Our own claim may be committed and not yet settled: it will find this.
+        self._newest_epoch[station_id] = max(epoch, self._newest_epoch.get(station_id, 0))
+        if session is not None:
+            del self._of_station[station_id]
+            self._evict(session)
+
+    def booted(self, session: Session) -> None:
+        """A BootNotification is durable: another serial number than before, right after an eviction, is another
+        device."""
+        before, after = session.serial_number_before, session.station.serial_number
+        session.serial_number_before = after
+        fight = self._fights.get(session.station.id)
+        if before is not None and before != after and fight is not None and fight.counted_epoch < session.epoch:
+            self._note_fight(session)
+
+    def gone(self, session: Session) -> None:
+        """The session's socket is gone; a newer session of the same station is not touched by that."""
+        if self._every.pop(id(session), None) is None:
+            return
+        self._closed_messages += session.messages
+        self._closed_counts.update(session.counts)
+        if self._of_station.get(session.station.id) is session:
+            del self._of_station[session.station.id]
+        if not self._every:
+            self._empty.set()
+
+    async def wait_empty(self) -> None:
+        """Wait until the last socket is gone."""
+        await self._empty.wait()
+
+    def storage_unavailable(self) -> None:
+        """A unit came back unwritten because the database is away."""
+        self._on_storage_unavailable()
+
+    def hold(self, why: Hold) -> None:
+        """Read no connection, and none that comes."""
+        self._holds |= why
+        for session in self:
+            session.hold(why)
+
+    def release(self, why: Hold) -> None:
+        """Take one reason back."""
+        self._holds &= ~why
+        for session in self:
+            session.release(why)
+
+    def close_all(self, code: int = GOING_AWAY, reason: str = "") -> None:
+        """Begin to close every connection."""
+        for session in self:
+            session.close(code, reason)
+
+    def seen(self) -> dict[int, int]:
+        """When each connected station was last heard: station id → µs."""
+        return {
+            station_id: session.last_received_at
+            for station_id, session in self._of_station.items()
+            if session.last_received_at
+        }
+
+    def statistics(self) -> dict[str, float]:
+        """Connections now, and counters since the start."""
+        counts = self._closed_counts.copy()
+        for session in self._every.values():
+            counts.update(session.counts)
+        return {
+            "connections": len(self._every),
+            "stations_connected": len(self._of_station),
+            "connections_opened": self._opened,
+            "connections_evicted": self._evicted,
+            "messages": self._closed_messages + sum(session.messages for session in self._every.values()),
+            **{name.replace(" ", "_"): count for name, count in sorted(counts.items())},
+        }
+
+    def _evict(self, older: Session) -> None:
+        self._evicted += 1
+        self._fights.setdefault(older.station.id, _Fight())
+        older.close(POLICY_VIOLATION, "another connection of this station is newer")
+
+    def _note_fight(self, session: Session) -> None:
+        now = self._clock.monotonic()
+        fight = self._fights.setdefault(session.station.id, _Fight())
+        fight.counted_epoch = session.epoch
+        fight.evictions.append(now)
+        while fight.evictions[0] < now - self._rules.window_seconds:
+            fight.evictions.popleft()
+        if len(fight.evictions) >= self._rules.evictions:
+            fight.backoff_until = now + self._rules.backoff_seconds
+            body = {"evictions": len(fight.evictions), "address": session.address}
+            fight.evictions.clear()
+            _log.error("two devices use one identity", station=session.station.identity, **body)
+            session.tell("alarm.identity_contested", body)
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0] or address

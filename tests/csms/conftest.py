@@ -1,0 +1,45 @@
+"""A CSMS on a real socket and a real database file, for the tests of this room."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.csms.wire import seed_text
+
+from chargewright.csms.app import Csms
+from chargewright.csms.config import Settings
+
+StartCsms = Callable[..., Awaitable[Csms]]
+
+
+@pytest.fixture
+async def start_csms(tmp_path: Path) -> AsyncIterator[StartCsms]:
+    """Start a CSMS with stations A1, A2 and A3 on a free port; keyword arguments are settings, `seed` is the seed's
+    text."""
+    running: list[Csms] = []
+
+    async def start(seed: str | None = None, csms: dict[str, Any] | None = None, **settings: Any) -> Csms:
+        path = tmp_path / f"seed{len(running)}.toml"
+        path.write_text(seed if seed is not None else seed_text("A1", "A2", "A3"))
+        defaults = {"data": tmp_path / "data", "ocpp": "127.0.0.1:0", "http": "off", "seed": path}
+        one = Csms(Settings(**(defaults | settings)), **(csms or {}))
+        await one.start()
+        running.append(one)
+        return one
+
+    yield start
+    for one in running:
+        await one.stop()
+
+
+@pytest.fixture
+async def csms(start_csms: StartCsms) -> Csms:
+    """One with default settings."""
+    return await start_csms()
+
+
+@pytest.fixture
+def url(csms: Csms) -> str:
+    """Where its stations connect."""
+    return f"ws://{csms.addresses.ocpp[0]}"
