@@ -90,7 +90,7 @@ class WireStation:
     async def stop(
         self, transaction_id: int, timestamp: str = "2026-01-01T01:00:00Z", **payload: Any
     ) -> dict[str, Any]:
-        stop = {"transactionId": number, "meterStop": 1000, "timestamp": timestamp}
+        stop = {"transactionId": transaction_id, "meterStop": 1000, "timestamp": timestamp}
         return await self.call("StopTransaction", **(stop | payload))
 
     async def closed(self) -> int:
