@@ -45,11 +45,12 @@ class Recorder:
 
 
 class RecordingServer:
-    """An `Admit` that accepts everyone, or answers `refusal`; each accepted connection gets a `Recorder`."""
+    """An `Admit` that accepts everyone, or answers `refusal` or `admission`; it makes a `Recorder` of each."""
 
     def __init__(self, *, refusal: Refusal | None = None, keepalive: Keepalive = NO_KEEPALIVE) -> None:
         self.refusal = refusal
         self.keepalive = keepalive
+        self.admission: Admission | None = None
         self.requests: list[UpgradeRequest] = []
         self.recorders: list[Recorder] = []
         self.accepted: asyncio.Queue[Recorder] = asyncio.Queue()
@@ -58,6 +59,8 @@ class RecordingServer:
         self.requests.append(request)
         if self.refusal is not None:
             return self.refusal
+        if self.admission is not None:
+            return self.admission
         chosen = choose_subprotocol(request.headers.get("sec-websocket-protocol"), ("ocpp1.6",))
         return Admission(chosen, self._connected, self.keepalive)
 

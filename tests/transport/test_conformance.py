@@ -4,10 +4,14 @@ Raw cases send bytes that no library would send. Where a test waits, it waits fo
 """
 
 import asyncio
+import base64
+import contextlib
+import hashlib
 import socket
 from typing import Any
 
 import pytest
+import websockets.asyncio.client
 from tests.transport.raw_websocket import (
     BINARY,
     CLOSE,
@@ -22,12 +26,22 @@ from tests.transport.raw_websocket import (
 from tests.transport.recording import Listen, Recorder, RecordingServer, serving
 
 from chargewright.errors import ConnectionLost
-from chargewright.transport import picows_server
-from chargewright.transport.basic_auth import CHALLENGE
-from chargewright.transport.connection import CloseInfo, Keepalive, Limits, Refusal
+from chargewright.transport import picows_client, picows_server, websockets_adapter
+from chargewright.transport.basic_auth import CHALLENGE, password_from_header
+from chargewright.transport.choice import Connect
+from chargewright.transport.connection import CloseInfo, Connection, Keepalive, Limits, Refusal
+from chargewright.transport.errors import SubprotocolNotAgreed, UpgradeRefused
 
-SERVERS: dict[str, Listen] = {"picows": picows_server.listen}
+SERVERS: dict[str, Listen] = {"picows": picows_server.listen, "websockets": websockets_adapter.listen}
 MEBIBYTE = 1024 * 1024
+
+
+CLIENTS: dict[str, Connect] = {"picows": picows_client.connect, "websockets": websockets_adapter.connect}
+
+
+@pytest.fixture(params=sorted(CLIENTS))
+def connect(request: pytest.FixtureRequest) -> Connect:
+    return CLIENTS[request.param]
 
 
 @pytest.fixture(params=sorted(SERVERS))
@@ -564,3 +578,241 @@ async def test_without_keepalive_there_are_no_pings(listen: Listen) -> None:
             assert (await pinged.receive()).opcode == PING
         recorder.connection.send(b"the first frame")
         assert (await client.receive()).payload == b"the first frame"
+
+
+# Server and client together: every combination.
+
+
+async def connected(connect: Connect, address: tuple[str, int], recorder: Recorder, **settings: Any) -> Connection:
+    settings.setdefault("identity", "AL1000")
+    connection = await connect(
+        f"ws://{address[0]}:{address[1]}/ocpp", on_message=recorder.on_message, on_close=recorder.on_close, **settings
+    )
+    recorder.connection = connection
+    return connection
+
+
+async def test_a_station_connects_with_identity_and_password(listen: Listen, connect: Connect) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        station = Recorder()
+        connection = await connected(
+            connect,
+            address,
+            station,
+            identity="AL/10:00 ä",
+            password=bytes(range(20)),
+            subprotocols=("ocpp0.1", "ocpp1.6"),
+        )
+        recorder = await accepted(server)
+        assert connection.peer.subprotocol == "ocpp1.6"
+        assert connection.peer.address == f"{address[0]}:{address[1]}"
+        assert not connection.peer.is_encrypted
+        connection.close()
+        assert (await closed(recorder)).code == 1000
+        await closed(station)
+    (request,) = server.requests
+    assert request.path == "/ocpp/AL%2F10%3A00%20%C3%A4"
+    assert request.headers["sec-websocket-protocol"] == "ocpp0.1, ocpp1.6"
+    assert password_from_header(request.headers["authorization"], "AL/10:00 ä") == bytes(range(20))
+
+
+async def test_text_goes_both_ways_in_order(listen: Listen, connect: Connect) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        station = Recorder()
+        connection = await connected(connect, address, station)
+        recorder = await accepted(server)
+        assert recorder.connection is not None
+        sent = [b"x", "ä€😀".encode(), b"", b"a" * 125, b"b" * 126, b"c" * 65535, b"d" * 65536, b"e" * MEBIBYTE]
+        for message in sent:
+            connection.send(message)
+            recorder.connection.send(message)
+        assert [await received(recorder) for _ in sent] == sent
+        assert [await received(station) for _ in sent] == sent
+        connection.abort()
+        assert (await closed(recorder)).code == 1006
+        await closed(station)
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+@pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, "going"), (1013, "später"), (4001, "own")])
+async def test_close_codes_reach_the_other_side(
+    listen: Listen, connect: Connect, side: str, code: int, reason: str
+) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        station = Recorder()
+        await connected(connect, address, station)
+        recorder = await accepted(server)
+        closing, other = (recorder, station) if side == "server" else (station, recorder)
+        assert closing.connection is not None
+        closing.connection.close(code, reason)
+        assert await closed(other) == CloseInfo(code, reason, by_peer=True)
+        assert await closed(closing) == CloseInfo(code, reason, by_peer=False)
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+async def test_an_abort_reaches_the_other_side(listen: Listen, connect: Connect, side: str) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        station = Recorder()
+        await connected(connect, address, station)
+        recorder = await accepted(server)
+        aborting, other = (recorder, station) if side == "server" else (station, recorder)
+        assert aborting.connection is not None
+        aborting.connection.abort()
+        assert (await closed(other)) == CloseInfo(1006)
+        info = await closed(aborting)
+        assert (info.code, info.by_peer) == (1006, False)
+
+
+async def test_a_client_pauses_and_resumes(listen: Listen, connect: Connect) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        station = Recorder()
+        connection = await connected(connect, address, station)
+        recorder = await accepted(server)
+        assert recorder.connection is not None
+        connection.pause()
+        sent = [f"{index}".encode() for index in range(50)]
+        for message in sent:
+            recorder.connection.send(message)
+        connection.send(b"the other direction flows")
+        await received(recorder)
+        assert station.messages.empty()
+        connection.resume()
+        assert [await received(station) for _ in sent] == sent
+        connection.close()
+        await closed(station)
+
+
+@pytest.mark.parametrize(("status", "headers"), [(404, {}), (401, CHALLENGE), (503, {"Retry-After": "7"})])
+async def test_a_refusal_is_seen_by_the_client(
+    listen: Listen, connect: Connect, status: int, headers: dict[str, str]
+) -> None:
+    server = RecordingServer(refusal=Refusal(status, "Nein, danke.", headers))
+    async with serving(listen, server) as address:
+        with pytest.raises(UpgradeRefused) as caught:
+            await connected(connect, address, Recorder())
+    assert (caught.value.status, caught.value.text) == (status, "Nein, danke.")
+    assert {caught.value.headers[name.lower()] for name in headers} == set(headers.values())
+
+
+async def test_a_server_that_names_no_subprotocol_is_left(listen: Listen, connect: Connect) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        with pytest.raises(SubprotocolNotAgreed) as caught:
+            await connected(connect, address, Recorder(), subprotocols=("ocpp0.1",))
+        assert caught.value.answered is None
+        assert (await closed(await accepted(server))).code == 1006
+
+
+async def test_a_client_that_offers_nothing_expects_nothing(listen: Listen, connect: Connect) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        connection = await connected(connect, address, Recorder(), subprotocols=())
+        assert connection.peer.subprotocol is None
+        assert "sec-websocket-protocol" not in server.requests[0].headers
+        connection.abort()
+        await closed(await accepted(server))
+
+
+async def test_keepalive_both_ways_keeps_a_quiet_connection(listen: Listen, connect: Connect) -> None:
+    keepalive = Keepalive(interval_seconds=0.1, timeout_seconds=0.3)
+    server = RecordingServer(keepalive=keepalive)
+    async with serving(listen, server) as address, raw_client(address) as half_open:
+        station = Recorder()
+        connection = await connected(connect, address, station, keepalive=keepalive)
+        recorder = await accepted(server)
+        # A third peer that answers no ping is the clock of this test: it is dropped after the time-out.
+        await half_open.upgrade()
+        await closed(await accepted(server))
+        assert connection.is_open
+        assert recorder.connection is not None
+        assert recorder.connection.is_open
+        connection.close()
+        await closed(station)
+
+
+async def test_a_client_drops_a_server_that_fell_silent(connect: Connect) -> None:
+    # A server that upgrades, and then neither reads nor writes: what a half-open socket looks like.
+    async def upgrade_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.split(": ")[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key"))
+        digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Protocol: ocpp1.6\r\nSec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+        )
+
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(upgrade_only, "127.0.0.1", 0)
+    try:
+        station = Recorder()
+        await connected(connect, server.sockets[0].getsockname(), station, keepalive=Keepalive(0.1, 0.2))
+        info = await closed(station)
+        assert (info.code, info.by_peer) == (1006, False)
+        assert "after a ping" in info.reason
+    finally:
+        await shut(server, writers)
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        (None, "no answer in 0.2 s"),
+        (b"", "without an answer"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "."),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "malformed"),
+    ],
+)
+async def test_what_is_no_answer_is_a_lost_connection(connect: Connect, answer: bytes | None, match: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        if answer is not None:
+            writer.write(answer)
+            writer.close()
+
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        with pytest.raises(ConnectionLost, match=match):
+            await connected(connect, server.sockets[0].getsockname(), Recorder(), open_timeout_seconds=0.2)
+    finally:
+        await shut(server, writers)
+
+
+async def test_nobody_listens(connect: Connect) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectionLost) as caught:
+            await connected(connect, bound.getsockname(), Recorder())
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+async def shut(server: asyncio.Server, writers: list[asyncio.StreamWriter]) -> None:
+    server.close()
+    for writer in writers:
+        writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+    await server.wait_closed()
+
+
+async def test_permessage_deflate_is_declined(listen: Listen) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        url = f"ws://{address[0]}:{address[1]}/AL1000"
+        async with websockets.asyncio.client.connect(url, subprotocols=["ocpp1.6"], compression="deflate") as client:
+            recorder = await accepted(server)
+            assert "permessage-deflate" in server.requests[0].headers["sec-websocket-extensions"]
+            assert client.protocol.extensions == []
+            await client.send('[2,"1","Heartbeat",{}]' * 100)
+            assert await received(recorder) == b'[2,"1","Heartbeat",{}]' * 100
+            assert recorder.connection is not None
+            recorder.connection.send(b"x" * 5000)
+            assert await client.recv() == "x" * 5000
+        assert await closed(recorder) == CloseInfo(1000)

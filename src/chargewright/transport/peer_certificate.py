@@ -1,9 +1,11 @@
-"""The subject of a peer's certificate as text."""
+"""Who is at the other end of a socket: its address, and the subject of its certificate."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-__all__ = ["certificate_subject"]
+from chargewright.transport.connection import Peer
+
+__all__ = ["certificate_subject", "peer_of"]
 
 # RFC 4514 §3 short names, by the names that Python's ssl module reports.
 _SHORT_NAMES: Final = {
@@ -42,3 +44,16 @@ def _escaped(value: str) -> str:
     if text.endswith(" ") and len(value) > 1:
         text = text[:-1] + "\\ "
     return text
+
+
+def peer_of(extra_info: Callable[[str], Any], subprotocol: str | None) -> Peer:
+    """What an asyncio transport, through its `get_extra_info`, tells of the other end."""
+    name = extra_info("peername")
+    address = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "unknown")
+    tls = extra_info("ssl_object")
+    return Peer(
+        address=address,
+        subprotocol=subprotocol,
+        certificate_subject=certificate_subject(tls.getpeercert()) if tls is not None else None,
+        is_encrypted=tls is not None,
+    )

@@ -1,18 +1,17 @@
 """A connection whose bytes and frames picows handles; shared by its server and its client."""
 
 import logging
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from multidict import CIMultiDict
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
-from chargewright.transport.connection import NO_STATUS, PROTOCOL_ERROR, CloseInfo, Peer
+from chargewright.transport.connection import NO_STATUS, PROTOCOL_ERROR, CloseInfo
 from chargewright.transport.errors import FrameRefused
-from chargewright.transport.peer_certificate import certificate_subject
+from chargewright.transport.peer_certificate import peer_of
 from chargewright.transport.socket_connection import SLOTS, SocketConnection
 
-__all__ = ["LOG", "PicowsConnection", "peer_of"]
+__all__ = ["LOG", "PicowsConnection"]
 
 _TEXT: Final = WSMsgType.TEXT
 _PING: Final = WSMsgType.PING
@@ -134,16 +133,3 @@ class PicowsConnection(SocketConnection, WSListener):
 
     def _is_failing(self) -> bool:
         return self._transport.is_close_frame_sent
-
-
-def peer_of(extra_info: Callable[[str], Any], subprotocol: str | None) -> Peer:
-    """What an asyncio transport, through its `get_extra_info`, tells of the other end."""
-    name = extra_info("peername")
-    address = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "unknown")
-    tls = extra_info("ssl_object")
-    return Peer(
-        address=address,
-        subprotocol=subprotocol,
-        certificate_subject=certificate_subject(tls.getpeercert()) if tls is not None else None,
-        is_encrypted=tls is not None,
-    )

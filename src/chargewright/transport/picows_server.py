@@ -4,32 +4,17 @@ picows asks a synchronous factory about each upgrade; it parses HTTP, bounds it 
 takes too long. permessage-deflate (OCPP-J 1.6 §5.1) is declined by not answering the offer.
 """
 
-import asyncio
 import ssl
 from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from picows import WSTransport, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener, ws_create_server
 
-from chargewright.transport.connection import (
-    DEFAULT_LIMITS,
-    INTERNAL_ERROR,
-    Admission,
-    Admit,
-    Limits,
-    Refusal,
-    UpgradeRequest,
-)
+from chargewright.transport.connection import DEFAULT_LIMITS, Admission, Admit, Limits, Refusal, UpgradeRequest
+from chargewright.transport.listener import FAILED, NOT_A_WEBSOCKET, AdmittingListener
 from chargewright.transport.picows_connection import LOG, PicowsConnection
 
 __all__ = ["PicowsListener", "PicowsServerConnection", "listen"]
-
-_SHUTTING_DOWN: Final = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The server is shutting down.")
-_FAILED: Final = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error.")
-_NOT_A_WEBSOCKET: Final = Refusal(
-    HTTPStatus.UPGRADE_REQUIRED, "Only WebSocket connections are served here.", {"Upgrade": "websocket"}
-)
 
 
 class PicowsServerConnection(PicowsConnection):
@@ -48,81 +33,37 @@ class PicowsServerConnection(PicowsConnection):
         # It holds callbacks of the owner, and is of no use any more.
         self._admission = None
         self._open(transport, admission.subprotocol)
-        self._listener.connection_opened()
-        try:
-            admission.on_connected(self)
-        except Exception:
-            LOG.exception("taking over the connection with %s failed", self.peer.address)
-            self.close(INTERNAL_ERROR)
+        self._listener.connection_opened(self, admission)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         super().on_ws_disconnected(transport)
         self._listener.connection_lost()
 
 
-class PicowsListener:
-    """See `Listener`; made by `listen`."""
-
-    def __init__(self, admit: Admit, limits: Limits) -> None:
-        self.limits = limits
-        self.addresses: list[tuple[str, int]] = []
-        self._admit = admit
-        self._server: asyncio.Server | None = None
-        self._is_closing = False
-        self._connections = 0
-        self._nobody_left = asyncio.Event()
-        self._nobody_left.set()
-
-    def serve(self, server: asyncio.Server) -> None:
-        """Take over the listening sockets."""
-        self._server = server
-        self.addresses = [socket.getsockname()[:2] for socket in server.sockets]
-
-    def close(self) -> None:
-        """Stop accepting; see `Listener.close`."""
-        self._is_closing = True
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def wait_closed(self) -> None:
-        """Wait for the last connection to go; see `Listener.wait_closed`."""
-        # Not the server's own wait_closed: what it waits for differs between loops and Python versions.
-        await self._nobody_left.wait()
-
-    def connection_opened(self) -> None:
-        """Count one more."""
-        self._connections += 1
-        self._nobody_left.clear()
-
-    def connection_lost(self) -> None:
-        """Count one less."""
-        self._connections -= 1
-        if self._connections == 0:
-            self._nobody_left.set()
+class PicowsListener(AdmittingListener):
+    """A listener whose connections picows serves."""
 
     def upgrade(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         """Decide one upgrade; the factory that picows calls. Nothing raised in here reaches the peer."""
         try:
-            decision = self._decide(request)
+            decision = self._decision(request)
             if isinstance(decision, Admission):
                 return self._acceptance(decision)
             return _answer(decision)
         except Exception:
-            LOG.exception("deciding on an upgrade failed")
-            return _answer(_FAILED)
+            # picows would put the exception's text into its answer.
+            LOG.exception("answering an upgrade failed")
+            return _answer(FAILED)
 
-    def _decide(self, request: WSUpgradeRequest) -> Admission | Refusal:
-        if self._is_closing:
-            return _SHUTTING_DOWN
+    def _decision(self, request: WSUpgradeRequest) -> Admission | Refusal:
         headers = _plain_headers(request)
         if headers.get("upgrade", "").lower() != "websocket":
-            return _NOT_A_WEBSOCKET
+            return NOT_A_WEBSOCKET
         # picows wants this header to be `upgrade` alone, but it is a list of tokens (RFC 9110 §7.6.1), and proxies
         # write `keep-alive, Upgrade`.
         if "upgrade" in {token.strip().lower() for token in headers.get("connection", "").split(",")}:
             request.headers["Connection"] = "upgrade"
-        return self._admit(UpgradeRequest(request.path.decode("latin-1"), headers))
+        return self.decide(UpgradeRequest(request.path.decode("latin-1"), headers))
 
     def _acceptance(self, admission: Admission) -> WSUpgradeResponseWithListener:
         headers = {"Sec-WebSocket-Protocol": admission.subprotocol} if admission.subprotocol is not None else None
@@ -174,5 +115,5 @@ async def listen(
         read_buffer_init_size=limits.read_buffer_bytes,
         **tls,
     )
-    listener.serve(server)
+    listener.serve(server, server.sockets)
     return listener

@@ -1,0 +1,54 @@
+"""What a station asks for when it opens its connection (OCPP-J 1.6 §3.1)."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from chargewright.errors import ConfigurationError
+from chargewright.transport.basic_auth import authorization_header
+from chargewright.transport.errors import SubprotocolNotAgreed
+from chargewright.transport.identity import url_for_identity
+
+__all__ = ["ClientRequest", "check_answered_subprotocol", "client_request"]
+
+
+class ClientRequest(msgspec.Struct, frozen=True):
+    """The whole URL, whether it means TLS, and the headers beyond those of every WebSocket handshake."""
+
+    url: str
+    is_encrypted: bool
+    subprotocols: tuple[str, ...]
+    authorization: str | None
+
+
+def client_request(
+    url: str, identity: str | None, subprotocols: Sequence[str], password: bytes | None
+) -> ClientRequest:
+    """The request to the CSMS at endpoint `url` (`ws:` or `wss:`).
+
+    `identity` becomes the last segment of the path, or is part of `url` already where None. `password` (raw bytes) is
+    sent by HTTP Basic, for which an identity is needed. Raises ConfigurationError where the URL cannot be used; one
+    with a user or password in it is refused too, because it would end up in logs.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            "CSMS URL", "", f"{parts.scheme}://…@{parts.hostname}", "a URL without user and password"
+        )
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.fragment:
+        raise ConfigurationError("CSMS URL", "", url, "ws:// or wss://, a host, and no fragment")
+    if password is not None and identity is None:
+        raise ConfigurationError("CSMS URL", "", url, "an identity beside it, which a password needs")
+    return ClientRequest(
+        url=url if identity is None else url_for_identity(url, identity),
+        is_encrypted=parts.scheme == "wss",
+        subprotocols=tuple(subprotocols),
+        authorization=None if identity is None or password is None else authorization_header(identity, password),
+    )
+
+
+def check_answered_subprotocol(request: ClientRequest, answered: str | None) -> None:
+    """Raise SubprotocolNotAgreed unless `answered` is one of those offered (none offered: none answered)."""
+    if answered not in (request.subprotocols or (None,)):
+        raise SubprotocolNotAgreed(request.subprotocols, answered)
