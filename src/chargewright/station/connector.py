@@ -1,0 +1,338 @@
+"""One connector: who may use it, what it does with its hardware, and what its status is."""
+
+from collections.abc import Callable
+from typing import Final
+
+from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
+from chargewright.station.connector_status import Facts, derive_status
+from chargewright.station.context import Authorization, Context, StatusReport, TransactionLog
+from chargewright.station.hardware.interface import EV_CONNECTED, EV_READY, ConnectorHardware, MeterReading, Timer
+from chargewright.station.store import Availability
+
+__all__ = ["Connector"]
+
+EV_SIDE_DISCONNECTED: Final = "EV side disconnected"
+
+
+class Connector:
+    """Turns what happens at a connector into transactions and status reports.
+
+    `log` opens and closes transactions; `report` gets each change of status; `transaction_changed(connector_id)` tells
+    of each begin and end of a transaction, after it is durable.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        number: int,
+        hardware: ConnectorHardware,
+        log: TransactionLog,
+        report: Callable[[StatusReport], None],
+        transaction_changed: Callable[[int], None],
+    ) -> None:
+        self.number = number
+        self.hardware = hardware
+        # The transaction that runs here, and whoever was let in and has not plugged in yet.
+        self.transaction_key: int | None = None
+        self.user: Authorization | None = None
+        self._context = context
+        self._log = log
+        self._report = report
+        self._transaction_changed = transaction_changed
+        self._availability = context.store.availability(number)
+        self._error_code = ChargePointErrorCode.NO_ERROR
+        self._waiting: Authorization | None = None
+        self._is_allowed = True
+        self._must_user_act = False
+        self._was_plugged = self.is_plugged
+        self._was_ev_connected = self.is_ev_connected
+        # Whoever may take the cable out after DeAuthorized (errata v4.0 §3.5).
+        self._cable_held_for: Authorization | None = None
+        self._info: str | None = None
+        self._connection_timer: Timer | None = None
+        self._is_switching = False
+        self._reported = StatusReport(number, derive_status(self.facts))
+        hardware.pilot.on_change = self._hardware_changed
+        if hardware.cable_lock is not None:
+            hardware.cable_lock.on_change = self._hardware_changed
+
+    # Facts.
+
+    @property
+    def is_ev_connected(self) -> bool:
+        """Whether a vehicle is at the other end of the cable."""
+        return self.hardware.pilot.state in EV_CONNECTED
+
+    @property
+    def is_plugged(self) -> bool:
+        """Whether a cable is in the socket, or a vehicle on the fixed cable."""
+        lock = self.hardware.cable_lock
+        return self.is_ev_connected if lock is None else lock.has_cable
+
+    @property
+    def facts(self) -> Facts:
+        """What is true now."""
+        return Facts(
+            is_operative=self._availability.is_operative,
+            is_faulted=self._error_code is not ChargePointErrorCode.NO_ERROR,
+            is_plugged=self.is_plugged,
+            is_authorized=self._waiting is not None,
+            has_transaction=self.transaction_key is not None,
+            is_ev_ready=self.hardware.pilot.state in EV_READY,
+            is_allowed=self._is_allowed,
+            must_user_act=self._must_user_act,
+        )
+
+    @property
+    def status(self) -> ChargePointStatus:
+        """The status of this instant."""
+        return derive_status(self.facts)
+
+    @property
+    def current_report(self) -> StatusReport:
+        """What StatusNotification would tell now."""
+        return StatusReport(self.number, self.status, self._error_code, self._info)
+
+    @property
+    def waiting_user(self) -> Authorization | None:
+        """Who was let in and has not plugged in yet."""
+        return self._waiting
+
+    @property
+    def can_be_used(self) -> bool:
+        """Whether somebody could be let in now."""
+        facts = self.facts
+        return facts.is_operative and not facts.is_faulted and not facts.has_transaction and not facts.is_authorized
+
+    def read_meter(self) -> MeterReading:
+        """Look at the meter."""
+        return self.hardware.meter.read()
+
+    # What users, the CSMS and technicians do.
+
+    def authorize(self, authorization: Authorization) -> None:
+        """Somebody may charge here: start, or wait for the plug as long as ConnectionTimeOut says."""
+        self._waiting = authorization
+        self._must_user_act = False
+        self._refresh()
+        if self.is_ev_connected and not self.facts.is_faulted:
+            self._start()
+
+    def withdraw(self) -> None:
+        """Whoever was let in has changed their mind, or did not plug in."""
+        self._waiting = None
+        self._refresh()
+
+    def stop(self, reason: Reason, id_tag: str | None, *, info: str | None = None) -> None:
+        """End the transaction; does nothing when none runs."""
+        key = self.transaction_key
+        if key is None:
+            return
+        self._is_switching = True
+        try:
+            self.hardware.contactor.open()
+            # Read while the offer still stands; the register does not move any more.
+            self._log.stop(key, reason, id_tag, self.read_meter())
+            self.hardware.pilot.offer(0.0)
+        finally:
+            self._is_switching = False
+        user, self.user, self.transaction_key = self.user, None, None
+        self._is_allowed = True
+        self._must_user_act = self.is_plugged
+        self._info = info
+        self._free_cable(reason, user)
+        self._apply_scheduled_availability()
+        self._refresh()
+        self._transaction_changed(self.number)
+
+    def refuse_energy(self) -> None:
+        """The transaction goes on without energy: its tag turned out not to be valid (§4.8)."""
+        self._is_allowed = False
+        self._refresh()
+
+    def release_cable(self, authorization: Authorization) -> bool:
+        """Give the cable back to the user it is held for, or one of the same group; returns whether it was theirs."""
+        owner = self._cable_held_for
+        if owner is None or not _is_same_user(owner, authorization):
+            return False
+        self._cable_held_for = None
+        if self.hardware.cable_lock is not None:
+            self.hardware.cable_lock.unlock()
+        return True
+
+    def set_fault(self, error_code: ChargePointErrorCode) -> None:
+        """A fault that keeps the connector from charging, or `NO_ERROR` when it is gone."""
+        self._error_code = error_code
+        if error_code is not ChargePointErrorCode.NO_ERROR:
+            self.hardware.contactor.open()
+        self._refresh()
+        if self._waiting is not None and self.is_ev_connected and not self.facts.is_faulted:
+            self._start()
+
+    def change_availability(self, is_operative: bool) -> bool:
+        """Take it in or out of service (§5.2); returns False when that has to wait until it is idle. Kept on disk."""
+        is_busy = self.transaction_key is not None or self.status is ChargePointStatus.PREPARING
+        is_scheduled = is_busy and is_operative != self._availability.is_operative
+        self._keep_availability(
+            Availability(self._availability.is_operative, is_operative) if is_scheduled else Availability(is_operative)
+        )
+        return not is_scheduled
+
+    def availability_changed(self) -> None:
+        """Make a change of availability felt, once it has been acknowledged."""
+        if not self._availability.is_operative and self.transaction_key is None:
+            self._must_user_act = False
+        self._refresh()
+
+    def restore(self, *, was_interrupted: bool) -> None:
+        """After a start of the station: a cable whose transaction was cut off has to be taken out first."""
+        self._waiting = None
+        self.hardware.contactor.open()
+        self.hardware.pilot.offer(0.0)
+        self._must_user_act = was_interrupted and self.is_plugged and self._availability.is_operative
+        self._apply_scheduled_availability()
+        self._refresh()
+
+    def shut_down(self) -> None:
+        """Let no energy flow and forget all timers, for good; what is on disk stays."""
+        self._is_switching = True
+        self._cancel_connection_timer()
+        self.hardware.contactor.open()
+
+    def unlock(self) -> bool | None:
+        """Free the cable, energy off first; None where there is no lock, False when it is jammed (§5.18)."""
+        lock = self.hardware.cable_lock
+        if lock is None:
+            return None
+        if self.transaction_key is not None:
+            self._is_allowed = False
+            self.hardware.contactor.open()
+        self._cable_held_for = None
+        return lock.unlock()
+
+    # Inside.
+
+    def _start(self) -> None:
+        authorization = self._waiting
+        if authorization is None:
+            return
+        lock = self.hardware.cable_lock
+        if lock is not None and not lock.lock():
+            self._waiting = None
+            self.set_fault(ChargePointErrorCode.CONNECTOR_LOCK_FAILURE)
+            return
+        self._is_switching = True
+        try:
+            # On disk before the vehicle is told that it may.
+            with self._context.store.atomically():
+                self.transaction_key = self._log.start(self.number, authorization, self.read_meter())
+            self._waiting = None
+            self.user = authorization
+            self._is_allowed = True
+            self._info = None
+            self.hardware.pilot.offer(self.hardware.outlet.max_current_a)
+        finally:
+            self._is_switching = False
+        self._refresh()
+        self._transaction_changed(self.number)
+
+    def _hardware_changed(self) -> None:
+        if self._is_switching:
+            return
+        was_plugged, self._was_plugged = self._was_plugged, self.is_plugged
+        was_connected, self._was_ev_connected = self._was_ev_connected, self.is_ev_connected
+        if was_connected and not self._was_ev_connected and self.transaction_key is not None:
+            self._ev_disconnected()
+        if was_plugged and not self._was_plugged:
+            self._must_user_act = False
+            self._info = None
+        if self._was_ev_connected and not was_connected:
+            self._info = None
+        self._refresh()
+        if self._was_ev_connected and self._waiting is not None and not self.facts.is_faulted:
+            self._start()
+
+    def _ev_disconnected(self) -> None:
+        """§4.10: the transaction ends, or waits for the vehicle to come back."""
+        if self._context.configuration.boolean("StopTransactionOnEVSideDisconnect"):
+            id_tag = self.user.id_tag if self.user is not None else None
+            self.stop(Reason.EV_DISCONNECTED, id_tag, info=EV_SIDE_DISCONNECTED)
+        else:
+            self._info = EV_SIDE_DISCONNECTED
+
+    def _free_cable(self, reason: Reason, user: Authorization | None) -> None:
+        lock = self.hardware.cable_lock
+        if lock is None:
+            return
+        if reason is Reason.DE_AUTHORIZED:
+            self._cable_held_for = user
+        elif reason is not Reason.EV_DISCONNECTED or self._context.configuration.boolean(
+            "UnlockConnectorOnEVSideDisconnect"
+        ):
+            lock.unlock()
+        else:
+            self._cable_held_for = user
+
+    def _refresh(self) -> None:
+        """Bring contactor, timers and reports in line with the facts."""
+        self._switch_contactor()
+        status = self.status
+        if status is ChargePointStatus.PREPARING:
+            if self._connection_timer is None or self._reported.status is not ChargePointStatus.PREPARING:
+                self._start_connection_timer()
+        else:
+            self._cancel_connection_timer()
+        report = self.current_report
+        if report != self._reported:
+            self._reported = report
+            self._report(report)
+        is_idle = status is not ChargePointStatus.PREPARING and self.transaction_key is None
+        if is_idle and self._apply_scheduled_availability():
+            self._refresh()
+
+    def _switch_contactor(self) -> None:
+        facts = self.facts
+        may_flow = facts.has_transaction and facts.is_allowed and facts.is_ev_ready and not facts.is_faulted
+        contactor = self.hardware.contactor
+        if may_flow and not contactor.is_closed:
+            contactor.close()
+        elif not may_flow and contactor.is_closed:
+            contactor.open()
+
+    def _apply_scheduled_availability(self) -> bool:
+        scheduled = self._availability.scheduled
+        if scheduled is None:
+            return False
+        self._keep_availability(Availability(scheduled))
+        if not scheduled:
+            self._must_user_act = False
+        return True
+
+    def _keep_availability(self, availability: Availability) -> None:
+        self._context.store.set_availability(self.number, availability)
+        self._availability = availability
+
+    def _start_connection_timer(self) -> None:
+        """Errata v4.0 §3.76: the time counts from entering Preparing."""
+        self._cancel_connection_timer()
+        seconds = self._context.configuration.integer("ConnectionTimeOut")
+        self._connection_timer = self._context.call_later(seconds, self._connection_timed_out)
+
+    def _cancel_connection_timer(self) -> None:
+        if self._connection_timer is not None:
+            self._connection_timer.cancel()
+            self._connection_timer = None
+
+    def _connection_timed_out(self) -> None:
+        self._connection_timer = None
+        self._waiting = None
+        # Errata v4.0 §3.20: plugged in but nobody let in: the next tag must not start this connector by accident.
+        self._must_user_act = self.is_plugged
+        self._refresh()
+
+
+def _is_same_user(one: Authorization, other: Authorization) -> bool:
+    """§3.10: the same tag, or two tags with the same parent."""
+    if one.id_tag.casefold() == other.id_tag.casefold():
+        return True
+    return one.parent_id_tag is not None and one.parent_id_tag == other.parent_id_tag

@@ -1,0 +1,53 @@
+"""The status of a connector, derived from facts (§4.9).
+
+Nothing stores a status: whatever happened, the facts of this instant decide. That the changes which follow are
+changes which §4.9 knows is held by a property test on `connector.Connector`.
+"""
+
+import msgspec
+
+from chargewright.protocol.v16.core import ChargePointStatus
+
+__all__ = ["Facts", "derive_station_status", "derive_status"]
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What is true of a connector.
+
+    `is_plugged`: a cable or vehicle is there. `is_authorized`: somebody was let in and has not started yet.
+    `has_transaction`: one runs. `is_ev_ready`: the vehicle asks for energy. `is_allowed`: the station would give it.
+    `must_user_act`: the use has ended, and the user must still unplug or leave.
+    """
+
+    is_operative: bool = True
+    is_faulted: bool = False
+    is_plugged: bool = False
+    is_authorized: bool = False
+    has_transaction: bool = False
+    is_ev_ready: bool = False
+    is_allowed: bool = True
+    must_user_act: bool = False
+
+
+def derive_status(facts: Facts) -> ChargePointStatus:
+    """The status of a connector (1 and up). When both sides suspend, the station is named (§4.9)."""
+    if facts.is_faulted:
+        return ChargePointStatus.FAULTED
+    if facts.has_transaction:
+        if not facts.is_allowed:
+            return ChargePointStatus.SUSPENDED_EVSE
+        return ChargePointStatus.CHARGING if facts.is_ev_ready else ChargePointStatus.SUSPENDED_EV
+    if not facts.is_operative:
+        return ChargePointStatus.UNAVAILABLE
+    if facts.is_authorized:
+        return ChargePointStatus.PREPARING
+    if facts.must_user_act:
+        return ChargePointStatus.FINISHING
+    return ChargePointStatus.PREPARING if facts.is_plugged else ChargePointStatus.AVAILABLE
+
+
+def derive_station_status(*, is_operative: bool, is_faulted: bool) -> ChargePointStatus:
+    """The status of connector 0, which does not follow from those of the others (§4.9)."""
+    if is_faulted:
+        return ChargePointStatus.FAULTED
+    return ChargePointStatus.AVAILABLE if is_operative else ChargePointStatus.UNAVAILABLE

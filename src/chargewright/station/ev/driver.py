@@ -1,0 +1,139 @@
+"""Drivers: they arrive, plug in, show a tag, wait or come back early, and leave."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Final, Protocol
+
+import msgspec
+
+from chargewright.protocol.v16.core import ChargePointStatus
+from chargewright.station.ev.battery import Battery
+from chargewright.station.ev.vehicle import Vehicle
+from chargewright.station.snapshot import ConnectorSnapshot
+
+__all__ = ["Driver", "Habits", "Hands"]
+
+# A station that does not react to a tag for so long has lost its customer.
+PATIENCE_SECONDS: Final = 180.0
+
+
+class Hands(Protocol):
+    """What a driver can do at a station."""
+
+    def plug(self, connector_id: int, vehicle: Vehicle) -> None:
+        """Connect the vehicle."""
+
+    def unplug(self, connector_id: int) -> Vehicle:
+        """Take it away."""
+
+    def is_locked(self, connector_id: int) -> bool:
+        """Whether the cable is held."""
+
+    def show_tag(self, id_tag: str, connector_id: int | None = None) -> None:
+        """Hold a tag before the reader."""
+
+    def look(self, connector_id: int) -> ConnectorSnapshot:
+        """Read the display."""
+
+    async def wait_until(self, is_true: Callable[[], bool], timeout_seconds: float) -> bool:
+        """Wait for something that can be seen."""
+
+
+class Habits(msgspec.Struct, frozen=True, kw_only=True):
+    """What drivers of a neighbourhood are like; ranges are drawn from evenly. Energies in Wh, times in seconds.
+
+    `gap_seconds` is the mean time that a connector stands free. A driver leaves when `target_soc` is reached or
+    `stay_seconds` are over. `tag_first_share` of them show the tag before they plug in.
+    """
+
+    id_tags: tuple[str, ...]
+    gap_seconds: float = 600.0
+    stay_seconds: tuple[float, float] = (1200.0, 7200.0)
+    capacity_wh: tuple[float, float] = (40_000.0, 90_000.0)
+    arrival_soc: tuple[float, float] = (0.1, 0.6)
+    target_soc: tuple[float, float] = (0.7, 1.0)
+    ac_phases: tuple[int, ...] = (1, 3, 3)
+    ac_current_a: tuple[float, ...] = (16.0, 16.0, 32.0)
+    dc_power_w: tuple[float, float] = (50_000.0, 170_000.0)
+    tag_first_share: float = 0.3
+
+
+class Driver:
+    """The drivers that use one connector, one after another.
+
+    `speed` divides battery sizes and waiting times, so that many visits fit into little time; power, clock and meter
+    stay physical.
+    """
+
+    def __init__(
+        self,
+        hands: Hands,
+        connector_id: int,
+        habits: Habits,
+        random: Random,
+        *,
+        speed: float = 1.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        if speed <= 0:
+            raise ValueError(f"speed must be above 0, not {speed}")
+        self._hands = hands
+        self._connector_id = connector_id
+        self._habits = habits
+        self._random = random
+        self._speed = speed
+        self._sleep = sleep
+
+    async def run(self) -> None:
+        """Visit for ever."""
+        while True:
+            await self._sleep(self._random.expovariate(1 / self._habits.gap_seconds) / self._speed)
+            if self._look().status is ChargePointStatus.AVAILABLE:
+                await self.visit()
+
+    async def visit(self) -> None:
+        """One driver, from arrival to departure."""
+        id_tag = self._random.choice(self._habits.id_tags)
+        vehicle = self._vehicle()
+        stay_seconds = self._random.uniform(*self._habits.stay_seconds) / self._speed
+        if self._random.random() < self._habits.tag_first_share:
+            self._hands.show_tag(id_tag, self._connector_id)
+            await self._hands.wait_until(lambda: self._look().status is ChargePointStatus.PREPARING, PATIENCE_SECONDS)
+            self._hands.plug(self._connector_id, vehicle)
+        else:
+            self._hands.plug(self._connector_id, vehicle)
+            self._hands.show_tag(id_tag, self._connector_id)
+        if await self._hands.wait_until(lambda: self._look().has_transaction, PATIENCE_SECONDS):
+            await self._hands.wait_until(
+                lambda: not vehicle.wants_energy or not self._look().has_transaction, stay_seconds
+            )
+            if self._look().has_transaction:
+                self._hands.show_tag(id_tag, self._connector_id)
+        await self._leave(id_tag)
+
+    async def _leave(self, id_tag: str) -> None:
+        """Unplug as soon as the station lets go; a tag more may help where it does not."""
+        while not await self._hands.wait_until(self._can_leave, PATIENCE_SECONDS):
+            self._hands.show_tag(id_tag, self._connector_id)
+        self._hands.unplug(self._connector_id)
+        await self._hands.wait_until(lambda: self._look().status is not ChargePointStatus.FINISHING, PATIENCE_SECONDS)
+
+    def _can_leave(self) -> bool:
+        return not self._look().has_transaction and not self._hands.is_locked(self._connector_id)
+
+    def _look(self) -> ConnectorSnapshot:
+        return self._hands.look(self._connector_id)
+
+    def _vehicle(self) -> Vehicle:
+        habits, random = self._habits, self._random
+        arrival = random.uniform(*habits.arrival_soc)
+        battery = Battery(
+            random.uniform(*habits.capacity_wh) / self._speed, arrival, max_power_w=random.uniform(*habits.dc_power_w)
+        )
+        return Vehicle(
+            battery,
+            phases=random.choice(habits.ac_phases),
+            max_current_a=random.choice(habits.ac_current_a),
+            target_soc=max(arrival, random.uniform(*habits.target_soc)),
+        )

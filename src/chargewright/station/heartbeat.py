@@ -1,0 +1,71 @@
+"""Heartbeat: a sign of life when nothing else was said for a while, and the time at least once a day (§4.6)."""
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Final
+
+from chargewright.protocol.v16.core import HeartbeatRequest, HeartbeatResponse
+from chargewright.station.context import CallFailed, Context
+from chargewright.station.hardware.interface import Timer
+
+__all__ = ["Heartbeat"]
+
+# OCPP-J 5.3: whatever else keeps the line alive, the time is asked for once in 24 hours.
+LONGEST_SILENCE_SECONDS: Final = 24 * 3600.0
+# A clock this far from the CSMS's is worth a line in the log.
+DRIFT_SECONDS: Final = 60.0
+
+
+class Heartbeat:
+    """`last_sent` tells when anything was last sent, in seconds of the monotonic clock."""
+
+    def __init__(self, context: Context, last_sent: Callable[[], float]) -> None:
+        self._context = context
+        self._last_sent = last_sent
+        self._last_beat = context.clock.monotonic()
+        self._timer: Timer | None = None
+
+    def start(self) -> None:
+        """Beat from now on, or with a new interval."""
+        self.stop()
+        self._schedule()
+
+    def stop(self) -> None:
+        """Beat no more. Idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def beat(self, *, is_triggered: bool = False) -> None:
+        """Send a Heartbeat now."""
+        self._last_beat = self._context.clock.monotonic()
+        self._context.spawn(self._beat(is_triggered))
+
+    def _schedule(self) -> None:
+        now = self._context.clock.monotonic()
+        interval = self._context.configuration.integer("HeartbeatInterval")
+        silence_ends = self._last_sent() + interval
+        day_ends = self._last_beat + max(interval, LONGEST_SILENCE_SECONDS)
+        self._timer = self._context.call_later(max(0.001, min(silence_ends, day_ends) - now), self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        now = self._context.clock.monotonic()
+        interval = self._context.configuration.integer("HeartbeatInterval")
+        is_silent = now >= self._last_sent() + interval
+        if is_silent or now >= self._last_beat + max(interval, LONGEST_SILENCE_SECONDS):
+            self.beat()
+            self._timer = self._context.call_later(interval, self._due)
+        else:
+            self._schedule()
+
+    async def _beat(self, is_triggered: bool) -> None:
+        try:
+            response = await self._context.call(HeartbeatRequest(), HeartbeatResponse, is_triggered=is_triggered)
+        except CallFailed as failure:
+            self._context.log.info("heartbeat failed", reason=str(failure))
+            return
+        # Time stamps are UTC where they name no zone (§3.14 recommends UTC).
+        drift = (response.current_time.in_zone(UTC) - self._context.clock.now()).total_seconds()
+        if abs(drift) > DRIFT_SECONDS:
+            self._context.log.warning("the CSMS has another time", ahead_seconds=round(drift))

@@ -1,0 +1,94 @@
+"""The CSMS starts, stops and unlocks (§5.11, §5.12, §5.18)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from chargewright.protocol.v16.base import UNSET
+from chargewright.protocol.v16.core import (
+    Reason,
+    RemoteStartStopStatus,
+    RemoteStartTransactionRequest,
+    RemoteStartTransactionResponse,
+    RemoteStopTransactionRequest,
+    RemoteStopTransactionResponse,
+    UnlockConnectorRequest,
+    UnlockConnectorResponse,
+    UnlockStatus,
+)
+from chargewright.protocol.v16.datatypes import AuthorizationStatus
+from chargewright.station.context import Answer, Authorization, ConnectorPort, Context
+
+__all__ = ["RemoteControl"]
+
+
+class RemoteControl:
+    """`is_accepted`: the CSMS has taken the station on; before that it may not start or stop anything (§4.2).
+
+    `key_of` finds a running transaction by the CSMS's id, `authorize` asks whether a tag may charge.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        connectors: Sequence[ConnectorPort],
+        key_of: Callable[[int], int | None],
+        authorize: Callable[[str], Awaitable[Authorization]],
+        is_accepted: Callable[[], bool],
+    ) -> None:
+        self._context = context
+        self._connectors = connectors
+        self._key_of = key_of
+        self._authorize = authorize
+        self._is_accepted = is_accepted
+
+    def remote_start_transaction(self, request: RemoteStartTransactionRequest) -> Answer:
+        """§5.11: Accepted means that we try. A charging profile is ignored: smart charging is not offered."""
+        connector = self._choose(None if request.connector_id is UNSET else request.connector_id)
+        if connector is None or not self._is_accepted():
+            return Answer(RemoteStartTransactionResponse(status=RemoteStartStopStatus.REJECTED))
+        return Answer(
+            RemoteStartTransactionResponse(status=RemoteStartStopStatus.ACCEPTED),
+            then=lambda: self._context.spawn(self._start(connector, request.id_tag)),
+        )
+
+    def remote_stop_transaction(self, request: RemoteStopTransactionRequest) -> Answer:
+        """§5.12: Accepted if that transaction runs (errata v4.0 §3.33)."""
+        key = self._key_of(request.transaction_id)
+        connector = next((item for item in self._connectors if key is not None and item.transaction_key == key), None)
+        if connector is None or not self._is_accepted():
+            return Answer(RemoteStopTransactionResponse(status=RemoteStartStopStatus.REJECTED))
+        return Answer(
+            RemoteStopTransactionResponse(status=RemoteStartStopStatus.ACCEPTED),
+            then=lambda: _stop(connector, Reason.REMOTE),
+        )
+
+    def unlock_connector(self, request: UnlockConnectorRequest) -> Answer:
+        """§5.18: a running transaction is ended; without a lock, NotSupported (errata v4.0 §3.85)."""
+        connector = next((item for item in self._connectors if item.number == request.connector_id), None)
+        is_free = None if connector is None else connector.unlock()
+        if connector is None or is_free is None:
+            return Answer(UnlockConnectorResponse(status=UnlockStatus.NOT_SUPPORTED))
+        return Answer(
+            UnlockConnectorResponse(status=UnlockStatus.UNLOCKED if is_free else UnlockStatus.UNLOCK_FAILED),
+            then=lambda: _stop(connector, Reason.UNLOCK_COMMAND),
+        )
+
+    async def _start(self, connector: ConnectorPort, id_tag: str) -> None:
+        authorization = Authorization(id_tag, AuthorizationStatus.ACCEPTED)
+        if self._context.configuration.boolean("AuthorizeRemoteTxRequests"):
+            authorization = await self._authorize(id_tag)
+        if authorization.is_accepted and connector.can_be_used:
+            connector.authorize(authorization)
+        else:
+            self._context.log.info(
+                "a remote start led to nothing", connector=connector.number, status=authorization.status.value
+            )
+
+    def _choose(self, connector_id: int | None) -> ConnectorPort | None:
+        usable = [connector for connector in self._connectors if connector.can_be_used]
+        if connector_id is not None:
+            return next((connector for connector in usable if connector.number == connector_id), None)
+        return next((connector for connector in usable if connector.is_plugged), usable[0] if usable else None)
+
+
+def _stop(connector: ConnectorPort, reason: Reason) -> None:
+    connector.stop(reason, connector.user.id_tag if connector.user is not None else None)

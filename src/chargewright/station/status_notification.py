@@ -1,0 +1,73 @@
+"""StatusNotification: every change while online, the present state after a silence (§4.9)."""
+
+from collections import deque
+
+from chargewright.protocol.v16.base import UNSET, Timestamp
+from chargewright.protocol.v16.core import StatusNotificationRequest, StatusNotificationResponse
+from chargewright.station.context import CallFailed, CallFailure, Context, StatusReport
+
+__all__ = ["StatusNotifications"]
+
+INFO_LENGTH = 50
+
+
+class StatusNotifications:
+    """Reports in order, one at a time. What changed while offline is told once, as it is then: no history (§4.9)."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._current: dict[int, StatusReport] = {}
+        self._told: dict[int, StatusReport] = {}
+        self._waiting: deque[tuple[StatusNotificationRequest, StatusReport, bool]] = deque()
+        self._is_sending = False
+
+    def report(self, report: StatusReport) -> None:
+        """The status of a connector has changed, or is known for the first time."""
+        self._current[report.connector_id] = report
+        if self._context.is_online():
+            self._put(report, is_triggered=False)
+
+    def booted(self) -> None:
+        """The station was accepted after a boot: `online` will tell everything (errata v4.0 §3.22)."""
+        self._told.clear()
+
+    def online(self) -> None:
+        """The line is back: tell what is not known yet."""
+        self._waiting.clear()
+        for connector_id in sorted(self._current):
+            if self._told.get(connector_id) != self._current[connector_id]:
+                self._put(self._current[connector_id], is_triggered=False)
+
+    def repeat(self, connector_ids: list[int]) -> None:
+        """Tell the present status again, as TriggerMessage asks (§5.17)."""
+        for connector_id in connector_ids:
+            self._put(self._current[connector_id], is_triggered=True)
+
+    def _put(self, report: StatusReport, *, is_triggered: bool) -> None:
+        request = StatusNotificationRequest(
+            connector_id=report.connector_id,
+            error_code=report.error_code,
+            status=report.status,
+            info=UNSET if report.info is None else report.info[:INFO_LENGTH],
+            timestamp=Timestamp.of(self._context.clock.now()),
+        )
+        self._waiting.append((request, report, is_triggered))
+        if not self._is_sending:
+            self._is_sending = True
+            self._context.spawn(self._send())
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                request, report, is_triggered = self._waiting.popleft()
+                try:
+                    await self._context.call(request, StatusNotificationResponse, is_triggered=is_triggered)
+                except CallFailed as failure:
+                    self._context.log.info("status not told", connector=report.connector_id, reason=str(failure))
+                    if failure.failure in (CallFailure.OFFLINE, CallFailure.LOST):
+                        # `online` will tell what is true by then.
+                        self._told.pop(report.connector_id, None)
+                        continue
+                self._told[report.connector_id] = report
+        finally:
+            self._is_sending = False

@@ -1,0 +1,117 @@
+"""A station with simulated hardware, ready to run, and the hands of the people around it."""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from urllib.parse import quote
+
+from chargewright.clock import Clock
+from chargewright.station.ev.vehicle import Vehicle
+from chargewright.station.hardware.simulated import SimulatedConnector
+from chargewright.station.product import Product
+from chargewright.station.snapshot import ConnectorSnapshot
+from chargewright.station.station import Connect, Station
+from chargewright.station.store import StationStore
+
+__all__ = ["VirtualStation", "store_path"]
+
+
+def store_path(directory: Path, station_id: str) -> Path:
+    """Where the memory of a station lies; every identity becomes a legal file name."""
+    return directory / f"{quote(station_id, safe='')}.sqlite3"
+
+
+class VirtualStation:
+    """`station` and what stands around it: vehicles that can be plugged in, tags that can be shown.
+
+    Made inside the running event loop. `store` belongs to the caller. Given `connectors`, their hardware lives on:
+    that is how a station looks after a power cut.
+    """
+
+    def __init__(
+        self,
+        station_id: str,
+        csms_url: str,
+        product: Product,
+        store: StationStore,
+        *,
+        connect: Connect,
+        clock: Clock,
+        random: Random,
+        delay_seconds: Callable[[int, Random], float],
+        password: bytes | None = None,
+        connectors: Sequence[SimulatedConnector] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._changed = asyncio.Condition()
+        self._notifier: asyncio.Task[None] | None = None
+        self.connectors = (
+            [self._connector(product, number) for number in range(1, len(product.outlets) + 1)]
+            if connectors is None
+            else list(connectors)
+        )
+        self.station = Station(
+            station_id,
+            csms_url,
+            product,
+            [connector.hardware for connector in self.connectors],
+            store,
+            connect=connect,
+            clock=clock,
+            random=random,
+            delay_seconds=delay_seconds,
+            password=password,
+        )
+        self.station.on_change = self._tell
+
+    def plug(self, connector_id: int, vehicle: Vehicle) -> None:
+        """Connect a vehicle."""
+        self.connectors[connector_id - 1].plug(vehicle)
+
+    def unplug(self, connector_id: int) -> Vehicle:
+        """Take cable and vehicle away; raises `LocalProtocolError` while the cable is locked."""
+        return self.connectors[connector_id - 1].unplug()
+
+    def is_locked(self, connector_id: int) -> bool:
+        """Whether the cable is held."""
+        lock = self.connectors[connector_id - 1].hardware.cable_lock
+        return lock is not None and lock.is_locked
+
+    def show_tag(self, id_tag: str, connector_id: int | None = None) -> None:
+        """Hold a tag before the reader."""
+        self.station.show_tag(id_tag, connector_id)
+
+    def look(self, connector_id: int) -> ConnectorSnapshot:
+        """What the display of a connector shows."""
+        return self.station.snapshot().connectors[connector_id - 1]
+
+    async def wait_until(self, is_true: Callable[[], bool], timeout_seconds: float = math.inf) -> bool:
+        """Wait until something visible has happened; returns whether it did in time."""
+        timeout = None if math.isinf(timeout_seconds) else timeout_seconds
+        try:
+            async with asyncio.timeout(timeout), self._changed:
+                await self._changed.wait_for(is_true)
+        except TimeoutError:
+            return False
+        return True
+
+    def _connector(self, product: Product, number: int) -> SimulatedConnector:
+        register_wh, _ = self._store.register(number)
+        return SimulatedConnector(
+            product.outlets[number - 1],
+            self._clock,
+            asyncio.get_running_loop().call_later,
+            register_wh=register_wh,
+            keep=lambda register_wh: self._store.set_register(number, register_wh, self._clock.now()),
+        )
+
+    def _tell(self) -> None:
+        if self._notifier is None or self._notifier.done():
+            self._notifier = asyncio.get_running_loop().create_task(self._notify())
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
