@@ -90,6 +90,7 @@ _ISO_8601: Final = re.compile(
     r" ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
+_USUAL_FORM: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:[0-5]\d)?", re.ASCII)
 _LONGEST_TIMESTAMP: Final = 64
 
 
@@ -146,9 +147,9 @@ class Timestamp(datetime):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read any ISO 8601 date and time; raises `ValueError` naming the text when it is none."""
-        # The usual form, 2024-05-06T07:08:09 and what may follow it, is read by the interpreter in one step; of other
-        # forms it accepts too much (any separator) or misreads them (12:30.5 as half a second).
-        if text[10:11] == "T" and text[16:17] == ":" and len(text) <= _LONGEST_TIMESTAMP:
+        # The usual form is read by the interpreter; of others it accepts too much (any separator, a NUL at the end) or
+        # misreads them (12:30.5 as half a second).
+        if _USUAL_FORM.fullmatch(text) is not None:
             try:
                 stamp = cls.fromisoformat(text)
             except ValueError:

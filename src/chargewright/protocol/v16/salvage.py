@@ -46,11 +46,11 @@ def salvage(kind: type[Message], payload: bytes | msgspec.Raw) -> Salvaged:
     """
     try:
         return Salvaged(decode(kind, payload), ())
-    except DECODE_FAILURES as failure:
-        try:
-            return _repaired(kind, bytes(payload))
-        except (_Unsalvageable, RecursionError, ValueError):
-            raise failure from None
+    except DECODE_FAILURES:
+        salvaged = _repaired(kind, bytes(payload))
+        if salvaged is None:
+            raise
+        return salvaged
 
 
 class _Unsalvageable(Exception):
@@ -119,13 +119,16 @@ _UNKNOWN_WORD: Final = object()
 _TENTH: Final = Decimal("0.1")
 
 
-def _repaired(kind: type[Message], payload: bytes) -> Salvaged:
+def _repaired(kind: type[Message], payload: bytes) -> Salvaged | None:
     action = ACTION_OF_REQUEST.get(kind)
     if len(payload) > SALVAGE_BYTES or (action is not None and Role.STATION not in action.sent_by):
-        raise _Unsalvageable
+        return None
     reading = _Reading()
-    value = reading.read_object(kind, read_json(payload), "")
-    message = msgspec.convert(value, kind, dec_hook=_convert_hook)
+    try:
+        value = reading.read_object(kind, read_json(payload), "")
+        message = msgspec.convert(value, kind, dec_hook=_convert_hook)
+    except (_Unsalvageable, RecursionError, ValueError):  # ValidationError and UnicodeDecodeError are ValueErrors
+        return None
     return Salvaged(message, tuple(reading.deviations.values()))
 
 
