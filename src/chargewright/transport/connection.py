@@ -111,7 +111,8 @@ class Connection(Protocol):
     def pause(self) -> None:
         """Stop delivering messages (and reading). What had been read already is kept and delivered after `resume`.
 
-        A close frame that was read meanwhile waits its turn too; a lost socket is reported at once.
+        A close frame that was read meanwhile waits its turn too. A lost socket is reported as soon as it is noticed,
+        which may be only after `resume`, and takes the undelivered messages with it.
         """
 
     def resume(self) -> None:
