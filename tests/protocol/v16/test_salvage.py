@@ -18,7 +18,7 @@ from chargewright.protocol.v16.classification import classify
 from chargewright.protocol.v16.coding import DECODE_FAILURES, decode, encode
 from chargewright.protocol.v16.deviations import DeviationKind
 from chargewright.protocol.v16.error_codes import ErrorCode
-from chargewright.protocol.v16.salvage import SALVAGE_STEPS, Salvaged, salvage
+from chargewright.protocol.v16.salvage import SALVAGE_BYTES, SALVAGE_STEPS, Salvaged, salvage
 
 START_REQUEST, STATUS_REQUEST = core.StartTransactionRequest, core.StatusNotificationRequest
 BOOT = {"chargePointVendor": "v", "chargePointModel": "m"}
@@ -377,6 +377,8 @@ def test_work_and_report_are_bounded() -> None:
     for deep in (b'{"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}", b'{"x":' + b'{"x":' * 50_000):
         with pytest.raises(DECODE_FAILURES):
             salvage(core.HeartbeatRequest, deep)
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        salvage(core.HeartbeatRequest, b'{"x":"' + b"x" * SALVAGE_BYTES + b'"}')
     name = "x" * 5000
     (deviation,) = salvage(core.HeartbeatRequest, schemas.dumps({name: name})).deviations
     assert len(deviation.field) <= 60
