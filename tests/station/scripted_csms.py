@@ -58,7 +58,7 @@ class Wire:
 
 
 class ScriptedCsms:
-    """Answers as `answers[action]` says (payload, CALLERROR code, SILENCE, or a function of the request), well by default.
+    """Answers well, or as `answers[action]` says: a payload, a CALLERROR code, SILENCE, or a function of the request.
 
     `calls` holds every CALL of the station, in order, with its virtual time.
     """

@@ -5,6 +5,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
+from tests.station.scripted_csms import ScriptedCsms
+
 from chargewright.clock import LoopClock
 from chargewright.simulation import simulate
 from chargewright.station.ev.battery import Battery
@@ -14,7 +16,6 @@ from chargewright.station.meter import supported_measurands
 from chargewright.station.product import MeasurandList, Product
 from chargewright.station.store import StationStore
 from chargewright.station.virtual import VirtualStation
-from tests.station.scripted_csms import ScriptedCsms
 
 SOCKET = Outlet(phases=3, max_power_w=22_080.0, max_current_a=32.0, has_fixed_cable=False)
 DC_CABLE = Outlet(phases=0, max_power_w=150_000.0, max_current_a=375.0, has_fixed_cable=True)

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from random import Random
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -40,9 +40,10 @@ from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, ma
 from chargewright.station.status_notification import StatusNotifications
 from chargewright.station.store import StationStore
 from chargewright.station.transaction import Transactions
+from chargewright.transport.choice import Connect
 from chargewright.transport.connection import CloseInfo, Connection, Keepalive
 
-__all__ = ["Connect", "Station"]
+__all__ = ["Station"]
 
 ResponseType = TypeVar("ResponseType", bound=Message)
 
@@ -53,23 +54,6 @@ REBOOT_SECONDS: Final = 1.0
 FAREWELL_SECONDS: Final = 5.0
 # A dead line shows itself when nothing came for so long after a ping (OCPP-J 5.3).
 PONG_SECONDS: Final = 20.0
-
-
-class Connect(Protocol):
-    """Opens a connection to the CSMS, as the clients of `chargewright.transport` do; raises `ChargewrightError`."""
-
-    def __call__(
-        self,
-        url: str,
-        *,
-        identity: str,
-        subprotocols: Sequence[str],
-        password: bytes | None,
-        on_message: Callable[[bytes], None],
-        on_close: Callable[[CloseInfo], None],
-        keepalive: Keepalive,
-    ) -> Awaitable[Connection]:
-        """The station's URL is `url` with the percent-encoded identity appended (OCPP-J 3.1.1)."""
 
 
 class Station:
@@ -392,6 +376,7 @@ class Station:
 
     def _start_judged(self, key: int, id_tag_info: IdTagInfo) -> None:
         """§4.8: the CSMS has the last word on the tag of a transaction that runs already."""
+        self.on_change()
         connector = next((item for item in self._connectors if item.transaction_key == key), None)
         if connector is None or id_tag_info.status is AuthorizationStatus.ACCEPTED:
             return

@@ -12,8 +12,9 @@ from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.product import Product
 from chargewright.station.snapshot import ConnectorSnapshot
-from chargewright.station.station import Connect, Station
+from chargewright.station.station import Station
 from chargewright.station.store import StationStore
+from chargewright.transport.choice import Connect
 
 __all__ = ["VirtualStation", "store_path"]
 

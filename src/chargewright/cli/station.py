@@ -1,0 +1,131 @@
+"""`chargewright station`: run a virtual charging station."""
+
+import enum
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chargewright.cli.extras import needs
+from chargewright.errors import ConfigurationError
+
+__all__ = ["station_app"]
+
+station_app = typer.Typer(help="A virtual charging station, shaped by a PICS.", invoke_without_command=True)
+
+
+class DriverChoice(enum.StrEnum):
+    """Who stands before the station."""
+
+    AUTO = "auto"
+    NONE = "none"
+
+
+@station_app.callback()
+def _station(context: typer.Context) -> None:
+    """A virtual charging station, shaped by a PICS."""
+    if context.invoked_subcommand is None:
+        with needs("station", "station"):
+            import chargewright.station.running  # noqa: F401 - only to see whether its libraries are there
+        typer.echo(context.get_help())
+
+
+_Pics = Annotated[str, typer.Argument(help="Name of a built-in PICS, or path of a TOML file.")]
+_Csms = Annotated[str, typer.Option(help="ws://host:port/path of the central system; the identity is appended.")]
+_Id = Annotated[str, typer.Option("--id", help="Identity of the station.")]
+_Data = Annotated[Path, typer.Option(help="Directory of what survives a power cut.")]
+_PasswordEnv = Annotated[str | None, typer.Option(help="Environment variable that holds the AuthorizationKey.")]
+_PasswordFile = Annotated[Path | None, typer.Option(help="File that holds the AuthorizationKey.")]
+_Driver = Annotated[DriverChoice, typer.Option(help="Simulated drivers, or nobody.")]
+_IdTag = Annotated[list[str] | None, typer.Option(help="Id tag of the drivers; may be given several times.")]
+_Speed = Annotated[float, typer.Option(help="Divides battery sizes and the drivers' waiting times.")]
+_Vendor = Annotated[str | None, typer.Option(help="Introduce yourself as this vendor.")]
+_Model = Annotated[str | None, typer.Option(help="Introduce yourself as this model.")]
+_Seed = Annotated[int | None, typer.Option(help="Seed of all dice; without one, a new one is drawn.")]
+_For = Annotated[float | None, typer.Option("--for", help="End after so many seconds.")]
+_Json = Annotated[bool, typer.Option("--json", help="Tell the result as one line of JSON.")]
+_LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+_Transport = Annotated[str, typer.Option(help="picows or websockets.")]
+
+DEFAULT_ID_TAGS = ("CW-DRIVER-1", "CW-DRIVER-2", "CW-DRIVER-3")
+
+
+@station_app.command()
+def run(
+    pics: _Pics,
+    csms: _Csms,
+    id: _Id,
+    data: _Data,
+    password_env: _PasswordEnv = None,
+    password_file: _PasswordFile = None,
+    driver: _Driver = DriverChoice.AUTO,
+    id_tag: _IdTag = None,
+    speed: _Speed = 1.0,
+    vendor: _Vendor = None,
+    model: _Model = None,
+    seed: _Seed = None,
+    for_seconds: _For = None,
+    json: _Json = False,
+    log_level: _LogLevel = "info",
+    transport: _Transport = "picows",
+) -> None:
+    """Run one station until SIGTERM, Ctrl-C or the end of --for.
+
+    Drivers come and charge with the tags of --id-tag (CW-DRIVER-1 to -3 without any); with --driver none the central
+    system has it for itself.
+
+    Exit codes: 0 ended as asked, 2 a setting is wrong, 4 the data directory cannot be used or is in use.
+    """
+    with needs("station", "station"):
+        from chargewright.station.running import RunSettings
+        from chargewright.station.running import run as live
+
+    try:
+        if log_level.lower() not in ("debug", "info", "warning", "error"):
+            raise ConfigurationError("--log-level", "", log_level, "debug, info, warning or error")
+        settings = RunSettings(
+            pics=pics,
+            csms_url=csms,
+            station_id=id,
+            data=data,
+            password=_password(password_env, password_file),
+            id_tags=tuple(id_tag) if id_tag else DEFAULT_ID_TAGS,
+            has_drivers=driver is DriverChoice.AUTO,
+            speed=speed,
+            seed=secrets.randbits(32) if seed is None else seed,
+            vendor=vendor,
+            model=model,
+            for_seconds=for_seconds,
+            transport=transport,
+            log_level=log_level,
+        )
+    except ConfigurationError as error:
+        typer.echo(f"chargewright station: {error}", err=True)
+        raise typer.Exit(2) from error
+    raise typer.Exit(live(settings, as_json=json))
+
+
+def _password(variable: str | None, file: Path | None) -> bytes | None:
+    """The password of HTTP Basic authentication: an AuthorizationKey, decoded. It is never an argument."""
+    with needs("station", "station"):
+        from chargewright.transport.basic_auth import is_authorization_key, password_from_key
+
+    if variable is not None and file is not None:
+        raise ConfigurationError("--password-file", "", str(file), "only one of --password-env and --password-file")
+    if variable is not None:
+        where, text = f"environment variable {variable}", os.environ.get(variable)
+        if text is None:
+            raise ConfigurationError("--password-env", "", variable, "the name of an environment variable that is set")
+    elif file is not None:
+        where = str(file)
+        try:
+            text = file.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError("--password-file", "", where, f"a readable text file ({error})") from error
+    else:
+        return None
+    if not is_authorization_key(text.strip()):
+        raise ConfigurationError(where, "", "(hidden)", "an AuthorizationKey: 32 to 40 hexadecimal digits in pairs")
+    return password_from_key(text.strip())

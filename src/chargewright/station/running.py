@@ -1,0 +1,162 @@
+"""Running one virtual station as a process: from settings to an exit code."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+import uvloop
+
+from chargewright.clock import SystemClock
+from chargewright.errors import ChargewrightError, ConfigurationError
+from chargewright.pics.loading import load
+from chargewright.pics.station import StationPics
+from chargewright.station.ev.driver import Driver, Habits
+from chargewright.station.log import configure_log
+from chargewright.station.product import Product
+from chargewright.station.shape import product_of
+from chargewright.station.snapshot import StationSnapshot
+from chargewright.station.store import StationStore, StationStoreError
+from chargewright.station.virtual import VirtualStation, store_path
+from chargewright.transport.choice import implementation
+from chargewright.transport.identity import is_identity
+from chargewright.transport.reconnect import BackOff, back_off_seconds
+
+__all__ = ["RunSettings", "product_from", "run"]
+
+BACK_OFF: Final = BackOff()
+# After the goodbye the peer has `Limits.close_seconds` to answer; then the socket is dropped anyway.
+FAREWELL_SECONDS: Final = 10.0
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a station process needs. `password` is raw bytes (None: none is sent); `for_seconds` None: until a signal.
+
+    `pics` is the name of a built-in PICS or a path; `id_tags` are those of the drivers, none without drivers.
+    """
+
+    pics: str
+    csms_url: str
+    station_id: str
+    data: Path
+    password: bytes | None = None
+    id_tags: tuple[str, ...] = ()
+    has_drivers: bool = True
+    speed: float = 1.0
+    seed: int = 0
+    vendor: str | None = None
+    model: str | None = None
+    for_seconds: float | None = None
+    transport: str = "picows"
+    log_level: str = "info"
+
+
+def product_from(pics: str, vendor: str | None = None, model: str | None = None) -> Product:
+    """The product of a PICS by name or path; raises `ConfigurationError` when it is not the PICS of a station."""
+    loaded = load(pics)
+    if not isinstance(loaded, StationPics):
+        raise ConfigurationError(pics, "product_type", loaded.product_type, "Charging Station")
+    return product_of(loaded, vendor=vendor, model=model)
+
+
+def run(settings: RunSettings, *, as_json: bool) -> int:
+    """Live until SIGINT, SIGTERM or the end of `for_seconds`; returns the exit code.
+
+    0 ended as asked, 2 a setting is wrong, 4 the data directory cannot be used.
+    """
+    configure_log(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            snapshot = runner.run(_live(settings))
+    except ConfigurationError as error:
+        return _failed(2, error)
+    except (StationStoreError, OSError) as error:
+        return _failed(4, error)
+    _tell(snapshot, as_json)
+    return 0
+
+
+async def _live(settings: RunSettings) -> StationSnapshot:
+    if not is_identity(settings.station_id):
+        raise ConfigurationError("--id", "", settings.station_id, "1 to 48 printable ASCII characters but / \\ ? # %")
+    if not settings.speed > 0:
+        raise ConfigurationError("--speed", "", settings.speed, "a number above 0")
+    product = product_from(settings.pics, settings.vendor, settings.model)
+    connect = implementation(settings.transport).connect
+    settings.data.mkdir(parents=True, exist_ok=True)
+    # One seed, one life: each die has its own stream, so that one more roll here changes nothing there.
+    with StationStore(store_path(settings.data, settings.station_id), Random(f"{settings.seed} store")) as store:
+        virtual = VirtualStation(
+            settings.station_id,
+            settings.csms_url,
+            product,
+            store,
+            connect=connect,
+            clock=SystemClock(),
+            random=Random(f"{settings.seed} back-off"),
+            delay_seconds=lambda attempt, random: back_off_seconds(attempt, BACK_OFF, random),
+            password=settings.password,
+        )
+        await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
+        return virtual.station.snapshot()
+
+
+def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[Driver]:
+    if not settings.has_drivers:
+        return []
+    if not settings.id_tags:
+        raise ConfigurationError("--id-tag", "", "", "at least one id tag for the drivers, or --driver none")
+    habits = Habits(id_tags=settings.id_tags)
+    return [
+        Driver(virtual, number, habits, Random(f"{settings.seed} driver {number}"), speed=settings.speed)
+        for number in range(1, len(virtual.connectors) + 1)
+    ]
+
+
+async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_seconds: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    if for_seconds is not None:
+        loop.call_later(for_seconds, told.set)
+    life = asyncio.create_task(virtual.station.run())
+    visits = [asyncio.create_task(driver.run()) for driver in drivers]
+    waiting = asyncio.create_task(told.wait())
+    try:
+        done, _ = await asyncio.wait([life, waiting, *visits], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {waiting}:
+            # Neither the station nor a driver ends by itself: this raises what ended it.
+            task.result()
+    finally:
+        for task in (waiting, *visits):
+            task.cancel()
+        await virtual.station.close()
+        await _finish(life)
+
+
+async def _finish(life: Awaitable[None]) -> None:
+    with suppress(ConfigurationError):  # raised already where it is the reason for ending
+        await asyncio.wait_for(life, FAREWELL_SECONDS)
+
+
+def _tell(snapshot: StationSnapshot, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(snapshot).decode() + "\n")
+    else:
+        energy_kwh = (snapshot.energy_completed_wh + snapshot.energy_running_wh) / 1000
+        line = f"{snapshot.station_id}: {snapshot.transactions_completed} transactions completed, {energy_kwh:.3f} kWh"
+        if snapshot.messages_queued:
+            line += f"; {snapshot.messages_queued} transaction messages wait for the next connection"
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _failed(code: int, error: ChargewrightError | OSError) -> int:
+    sys.stderr.write(f"chargewright station: {error}\n")
+    return code

@@ -1,0 +1,207 @@
+"""The simulated connector: its parts agree with one another, and its register never goes back."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chargewright.clock import ManualClock
+from chargewright.errors import LocalProtocolError
+from chargewright.station.ev.battery import Battery
+from chargewright.station.ev.vehicle import Vehicle
+from chargewright.station.hardware.interface import Outlet, PilotState
+from chargewright.station.hardware.simulated import SimulatedConnector, SimulatedTagReader
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+OUTLETS = {
+    "AC 1": Outlet(1, 7_360.0, 32.0, has_fixed_cable=True),
+    "AC 3": Outlet(3, 22_080.0, 32.0, has_fixed_cable=False),
+    "DC": Outlet(0, 150_000.0, 375.0, has_fixed_cable=True),
+}
+
+
+class Timers:
+    """`call_later` on a manual clock; `pass_time` lets both go on together."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(START)
+        self.due: list[tuple[float, Handle]] = []
+
+    def call_later(self, seconds: float, callback: object) -> "Handle":
+        handle = Handle(callback)
+        self.due.append((self.clock.monotonic() + seconds, handle))
+        return handle
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.clock.monotonic() + seconds
+        while upcoming := [item for item in self.due if item[0] <= end and not item[1].is_cancelled]:
+            item = min(upcoming, key=lambda item: item[0])
+            self.due.remove(item)
+            self.clock.advance(max(0.0, item[0] - self.clock.monotonic()))
+            item[1].callback()  # type: ignore[operator]  # any callable
+        self.clock.advance(max(0.0, end - self.clock.monotonic()))
+
+
+class Handle:
+    def __init__(self, callback: object) -> None:
+        self.callback = callback
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+def make(outlet: str, register_wh: float = 0.0) -> tuple[SimulatedConnector, Timers, list[float]]:
+    timers, kept = Timers(), []
+    connector = SimulatedConnector(
+        OUTLETS[outlet], timers.clock, timers.call_later, register_wh=register_wh, keep=kept.append
+    )
+    return connector, timers, kept
+
+
+def car(soc: float = 0.3, target_soc: float = 1.0) -> Vehicle:
+    return Vehicle(Battery(50_000.0, soc, max_power_w=100_000.0), target_soc=target_soc)
+
+
+@pytest.mark.parametrize("outlet", OUTLETS)
+def test_power_current_voltage_and_register_agree(outlet: str) -> None:
+    connector, timers, _ = make(outlet)
+    connector.plug(car())
+    connector.offer(32.0)
+    connector.close()
+    before = connector.read()
+    timers.pass_time(60)
+    after = connector.read()
+    volt_amperes = sum(v * a for v, a in zip(after.voltages_v, after.currents_a, strict=True))
+    assert after.power_w == pytest.approx(volt_amperes)
+    assert after.register_wh - before.register_wh == pytest.approx(after.power_w / 60, abs=1.0)
+    assert after.phases == OUTLETS[outlet].conductors
+    assert after.temperature_celsius is not None and after.temperature_celsius > 25
+    assert (after.soc_percent is not None) == (outlet == "DC")
+
+
+@pytest.mark.parametrize("outlet", OUTLETS)
+def test_no_energy_flows_unless_the_contactor_is_closed(outlet: str) -> None:
+    connector, timers, _ = make(outlet)
+    connector.plug(car())
+    connector.offer(32.0)
+    timers.pass_time(3600)
+    assert connector.read().register_wh == 0
+    assert connector.read().power_w == 0
+
+
+def test_the_contactor_does_not_close_on_a_vehicle_that_does_not_ask() -> None:
+    connector, _, _ = make("AC 3")
+    connector.plug(car())
+    with pytest.raises(LocalProtocolError, match="pilot state B"):
+        connector.close()
+
+
+def test_a_vehicle_that_has_enough_says_so_at_that_moment() -> None:
+    connector, timers, _ = make("DC")
+    states: list[tuple[float, PilotState]] = []
+    connector.on_change = lambda: states.append((timers.clock.monotonic(), connector.state))
+    vehicle = car(soc=0.3, target_soc=0.5)
+    connector.plug(vehicle)
+    connector.offer(375.0)
+    connector.close()
+    timers.pass_time(7200)
+    assert [state for _, state in states] == [PilotState.C, PilotState.B] or states[-1][1] is PilotState.B
+    # 10 kWh at 100 kW are six minutes.
+    assert states[-1][0] == pytest.approx(360, abs=0.1)
+    assert connector.read().register_wh == pytest.approx(10_000, abs=1)
+    assert not connector.is_closed
+
+
+def test_pulling_the_vehicle_opens_the_contactor_and_leaves_a_detachable_cable() -> None:
+    connector, _, _ = make("AC 3")
+    connector.plug(car())
+    connector.offer(32.0)
+    connector.close()
+    lock = connector.hardware.cable_lock
+    assert lock is not None
+    connector.disconnect_vehicle()
+    assert not connector.is_closed
+    assert lock.has_cable and connector.state is PilotState.A
+
+
+def test_a_locked_cable_cannot_be_taken() -> None:
+    connector, _, _ = make("AC 3")
+    connector.plug(car())
+    lock = connector.hardware.cable_lock
+    assert lock is not None and lock.lock()
+    with pytest.raises(LocalProtocolError, match="locked"):
+        connector.unplug()
+    assert lock.unlock()
+    connector.unplug()
+    assert not lock.has_cable
+
+
+def test_a_jammed_lock_does_neither() -> None:
+    connector, _, _ = make("AC 3")
+    lock = connector.hardware.cable_lock
+    lock.is_jammed = True  # type: ignore[union-attr]  # the simulated lock has it
+    assert lock is not None and not lock.lock()
+    assert make("DC")[0].hardware.cable_lock is None
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["plug", "unplug", "offer", "stop", "close", "open", "wait"]), st.floats(0, 4000)),
+    max_size=30,
+)
+
+
+@settings(max_examples=60)
+@given(steps=steps, outlet=st.sampled_from(sorted(OUTLETS)))
+def test_the_register_never_goes_back_and_what_was_read_was_kept(steps: list[tuple[str, float]], outlet: str) -> None:
+    connector, timers, kept = make(outlet, register_wh=1234.5)
+    last = connector.read().register_wh
+    assert last == 1234
+    for step, number in steps:
+        if step == "plug" and connector.vehicle is None:
+            connector.plug(car())
+        elif step == "unplug" and connector.vehicle is not None:
+            connector.unplug()
+        elif step == "offer":
+            connector.offer(number % 40)
+        elif step == "stop":
+            connector.offer(0)
+        elif step == "close" and connector.state is PilotState.C:
+            connector.close()
+        elif step == "open":
+            connector.open()
+        timers.pass_time(number)
+        register = connector.read().register_wh
+        assert register >= last
+        assert register <= max([1234.5, *kept])
+        last = register
+
+
+def test_plugging_twice_and_pulling_nothing_are_refused() -> None:
+    connector, _, _ = make("DC")
+    with pytest.raises(LocalProtocolError, match="no vehicle"):
+        connector.unplug()
+    connector.plug(car())
+    with pytest.raises(LocalProtocolError, match="already"):
+        connector.plug(car())
+
+
+def test_a_power_cut_opens_the_contactor() -> None:
+    connector, timers, _ = make("DC")
+    connector.plug(car())
+    connector.offer(100.0)
+    connector.close()
+    connector.cut_power()
+    timers.pass_time(600)
+    assert not connector.is_closed and connector.read().register_wh == 0
+
+
+def test_a_reader_passes_tags_on_and_refuses_to_lose_them() -> None:
+    reader = SimulatedTagReader()
+    with pytest.raises(LocalProtocolError):
+        reader.show("TAG")
+    shown: list[tuple[str, int | None]] = []
+    reader.on_tag = lambda id_tag, connector_id: shown.append((id_tag, connector_id))
+    reader.show("TAG", 2)
+    assert shown == [("TAG", 2)]
