@@ -8,10 +8,12 @@ import base64
 import contextlib
 import hashlib
 import socket
+import ssl
 from typing import Any
 
 import pytest
 import websockets.asyncio.client
+from tests.transport.authority import Authority
 from tests.transport.raw_websocket import (
     BINARY,
     CLOSE,
@@ -816,3 +818,69 @@ async def test_permessage_deflate_is_declined(listen: Listen) -> None:
             recorder.connection.send(b"x" * 5000)
             assert await client.recv() == "x" * 5000
         assert await closed(recorder) == CloseInfo(1000)
+
+
+# TLS.
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.mark.parametrize(("common_name", "subject"), [(None, None), ("SN-4711", "O=Acme,CN=SN-4711")])
+async def test_tls_tells_both_sides_who_the_other_is(
+    listen: Listen, connect: Connect, authority: Authority, common_name: str | None, subject: str | None
+) -> None:
+    server = RecordingServer()
+    async with serving(listen, server, ssl_context=authority.server_context()) as address:
+        station = Recorder()
+        connection = await connect(
+            f"wss://localhost:{address[1]}/ocpp",
+            identity="AL1000",
+            on_message=station.on_message,
+            on_close=station.on_close,
+            ssl_context=authority.client_context(common_name),
+        )
+        recorder = await accepted(server)
+        assert recorder.connection is not None
+        assert connection.peer.is_encrypted
+        assert connection.peer.certificate_subject == "O=Acme,CN=localhost"
+        assert recorder.connection.peer.is_encrypted
+        assert recorder.connection.peer.certificate_subject == subject
+        message = b"x" * MEBIBYTE
+        connection.send(message)
+        assert await received(recorder) == message
+        recorder.connection.send(message)
+        assert await received(station) == message
+        recorder.connection.close(1001, "going")
+        assert await closed(station) == CloseInfo(1001, "going")
+        assert await closed(recorder) == CloseInfo(1001, "going", by_peer=False)
+
+
+async def test_a_server_that_is_not_trusted_is_a_lost_connection_with_its_cause(
+    listen: Listen, connect: Connect, authority: Authority
+) -> None:
+    server = RecordingServer()
+    async with serving(listen, server, ssl_context=authority.server_context()) as address:
+        with pytest.raises(ConnectionLost) as caught:
+            await connect(
+                f"wss://localhost:{address[1]}/ocpp",
+                identity="AL1000",
+                on_message=print,
+                on_close=print,
+                ssl_context=ssl.create_default_context(),
+            )
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+    assert caught.value.__cause__.verify_message
+    assert server.requests == []
+
+
+async def test_a_peer_that_never_begins_tls_is_dropped(listen: Listen, authority: Authority) -> None:
+    server = RecordingServer()
+    limits = Limits(handshake_seconds=0.2)
+    async with (
+        serving(listen, server, ssl_context=authority.server_context(), limits=limits) as address,
+        raw_client(address) as client,
+    ):
+        await asyncio.wait_for(client.wait_gone(), 10)

@@ -10,7 +10,7 @@ from chargewright.errors import ConnectionLost
 from chargewright.transport.client_request import ClientRequest, check_answered_subprotocol, client_request
 from chargewright.transport.connection import DEFAULT_LIMITS, NO_KEEPALIVE, CloseInfo, Connection, Keepalive, Limits
 from chargewright.transport.errors import UpgradeRefused
-from chargewright.transport.picows_connection import LOG, PicowsConnection
+from chargewright.transport.picows_connection import LOG, USE_AIOFASTNET, PicowsConnection
 
 __all__ = ["PicowsClientConnection", "connect"]
 
@@ -102,6 +102,7 @@ async def connect(
                 max_redirects=0,
                 extra_headers=headers,
                 read_buffer_init_size=limits.read_buffer_bytes,
+                use_aiofastnet=USE_AIOFASTNET,
             )
     except WSHandshakeError as error:
         raise _refusal(request.url, error) from error

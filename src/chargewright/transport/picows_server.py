@@ -12,7 +12,7 @@ from picows import WSTransport, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeRe
 
 from chargewright.transport.connection import DEFAULT_LIMITS, Admission, Admit, Limits, Refusal, UpgradeRequest
 from chargewright.transport.listener import FAILED, NOT_A_WEBSOCKET, AdmittingListener
-from chargewright.transport.picows_connection import LOG, PicowsConnection
+from chargewright.transport.picows_connection import LOG, USE_AIOFASTNET, PicowsConnection
 
 __all__ = ["PicowsListener", "PicowsServerConnection", "listen"]
 
@@ -113,6 +113,7 @@ async def listen(
         enable_auto_ping=False,
         max_frame_size=min(limits.frame_bytes, limits.message_bytes),
         read_buffer_init_size=limits.read_buffer_bytes,
+        use_aiofastnet=USE_AIOFASTNET,
         **tls,
     )
     listener.serve(server, server.sockets)
