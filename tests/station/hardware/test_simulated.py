@@ -1,55 +1,21 @@
 """The simulated connector: its parts agree with one another, and its register never goes back."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.station.timers import Timers
 
-from chargewright.clock import ManualClock
 from chargewright.errors import LocalProtocolError
 from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.interface import Outlet, PilotState
 from chargewright.station.hardware.simulated import SimulatedConnector, SimulatedTagReader
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 OUTLETS = {
     "AC 1": Outlet(1, 7_360.0, 32.0, has_fixed_cable=True),
     "AC 3": Outlet(3, 22_080.0, 32.0, has_fixed_cable=False),
     "DC": Outlet(0, 150_000.0, 375.0, has_fixed_cable=True),
 }
-
-
-class Timers:
-    """`call_later` on a manual clock; `pass_time` lets both go on together."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock(START)
-        self.due: list[tuple[float, Handle]] = []
-
-    def call_later(self, seconds: float, callback: object) -> "Handle":
-        handle = Handle(callback)
-        self.due.append((self.clock.monotonic() + seconds, handle))
-        return handle
-
-    def pass_time(self, seconds: float) -> None:
-        end = self.clock.monotonic() + seconds
-        while upcoming := [item for item in self.due if item[0] <= end and not item[1].is_cancelled]:
-            item = min(upcoming, key=lambda item: item[0])
-            self.due.remove(item)
-            self.clock.advance(max(0.0, item[0] - self.clock.monotonic()))
-            item[1].callback()  # type: ignore[operator]  # any callable
-        self.clock.advance(max(0.0, end - self.clock.monotonic()))
-
-
-class Handle:
-    def __init__(self, callback: object) -> None:
-        self.callback = callback
-        self.is_cancelled = False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
 
 
 def make(outlet: str, register_wh: float = 0.0) -> tuple[SimulatedConnector, Timers, list[float]]:
