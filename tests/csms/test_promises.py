@@ -28,6 +28,6 @@ async def test_promise_01_what_is_answered_is_in_the_database(url: str, tmp_path
         assert rows(tmp_path, "SELECT transaction_id, stop_instant FROM charging_transaction") == [(number, None)]
         meter_value = [{"timestamp": "2026-01-01T00:15:00Z", "sampledValue": SAMPLES}]
         await station.call("MeterValues", connectorId=1, transactionId=number, meterValue=meter_value)
-        assert rows(tmp_path, "SELECT energy_wh, power_w FROM meter_value") == [(number, 1500.0, 7200.0)]
+        assert rows(tmp_path, "SELECT energy_wh, power_w FROM meter_value") == [(1500.0, 7200.0)]
         await station.stop(number, idTag="TAG", reason="Local")
         assert rows(tmp_path, "SELECT meter_stop, stop_reason FROM charging_transaction") == [(1000, "Local")]

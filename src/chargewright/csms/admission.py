@@ -24,6 +24,7 @@ from chargewright.transport.connection import (
     UpgradeRequest,
 )
 from chargewright.transport.identity import identity_from_path
+from chargewright.transport.security_profile import PROFILES, Offer, SecurityProfile, check_offer
 from chargewright.transport.subprotocol import SubprotocolPolicy, negotiate
 
 __all__ = ["AdmissionRules", "Doorkeeper"]
@@ -108,10 +109,14 @@ class Doorkeeper:
         return Admission(agreement.subprotocol, on_connected, self._keepalive(station))
 
     def _is_authentic(self, station: StationRow, header: str | None) -> bool:
-        # Profile 0 proves nothing; profiles 2 and 3 need TLS, which is not served: such a station stays outside.
-        if station.security_profile == 0:
+        # A00.FR.001: the connection is made as the profile on record wants it, TLS included, which is not served yet.
+        offer = Offer(tls=False, password=header is not None, client_certificate=False)
+        profile = SecurityProfile(station.security_profile)
+        if check_offer(profile, offer) is not None:
+            return False
+        if not PROFILES[profile].password:
             return True
-        if station.security_profile != 1 or station.credential_hash is None or header is None:
+        if station.credential_hash is None or header is None:
             return False
         password = password_from_header(header, station.identity)
         return password is not None and verify_credential(

@@ -39,6 +39,7 @@ from chargewright.csms.session import Hold, Session, SessionPorts
 from chargewright.csms.sessions import FightRules, Sessions
 from chargewright.csms.storage.base import StationRow, Storage, StorageError
 from chargewright.csms.storage.opening import open_storage
+from chargewright.transport.choice import Listen, implementation
 from chargewright.transport.connection import (
     GOING_AWAY,
     TRY_AGAIN_LATER,
@@ -48,7 +49,6 @@ from chargewright.transport.connection import (
     Limits,
     Listener,
 )
-from chargewright.transport.picows_server import listen
 from chargewright.transport.subprotocol import NoneInCommon, NoneOffered, SubprotocolPolicy
 
 __all__ = ["Addresses", "Csms"]
@@ -69,9 +69,9 @@ class Addresses(msgspec.Struct, frozen=True):
 class Csms:
     """One central system.
 
-    `storage` is used instead of the one that the settings name, and closed by `stop` like it. `dice` makes message ids,
-    `entropy` secrets. `vendors` are extensions for DataTransfer by vendorId. `seed` is applied after the settings' seed
-    file.
+    `storage` is used instead of the one that the settings name, and closed by `stop` like it; `listen` instead of the
+    settings' WebSocket library (a `LoopbackNetwork` has one). `dice` makes message ids, `entropy` secrets. `vendors` are
+    extensions for DataTransfer by vendorId. `seed` is applied after the settings' seed file.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Csms:
         dice: random.Random | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         vendors: Mapping[str, VendorExtension] | None = None,
+        listen: Listen | None = None,
     ) -> None:
         self.settings = settings
         self.addresses = Addresses()
@@ -93,6 +94,7 @@ class Csms:
         self._dice = dice or random.Random(int.from_bytes(entropy(16)))
         self._entropy = entropy
         self._vendors = vendors or {}
+        self._listen_with = listen
         self._not_ready: str | None = "starting"
         self._storage: Storage | None = None
         self._directory = Directory()
@@ -224,6 +226,7 @@ class Csms:
         if settings.ocpp != "off":
             host, port = split_address(settings.ocpp)
             limits = Limits(frame_bytes=settings.message_bytes, message_bytes=settings.message_bytes)
+            listen = self._listen_with or implementation(settings.websocket).listen
             self._listener = await _bound("--ocpp", settings.ocpp, listen(self.admit, host, port, limits=limits))
             ocpp = tuple(_address(*address) for address in self._listener.addresses)
         if settings.http != "off":
@@ -265,10 +268,11 @@ class Csms:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        numbers = self.statistics()
         storage, self._storage = self._storage, None
         if storage is not None:
             await storage.close()
-        _log.info("stopped")
+        _log.info("stopped", **numbers)
 
     # What others ask.
 

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     `data`."""
 
     ocpp: str = "127.0.0.1:9000"
-    """Address `host:port` on which stations connect; port 0 takes a free one."""
+    """Address `host:port` on which stations connect; port 0 takes a free one, `off` listens nowhere."""
 
     http: str = "127.0.0.1:8080"
     """Address `host:port` of the REST API; port 0 takes a free one, `off` switches HTTP off."""
@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     no_subprotocol_in_common: Literal["refuse", "complete-then-close"] = "refuse"
     """What happens to a station that offers only subprotocols which we do not speak: 400, or a WebSocket that is closed
     at once (OCPP-J 3.2)."""
+
+    websocket: Literal["picows", "websockets"] = "picows"
+    """The library that carries WebSockets: the fast one, or the one in pure Python."""
 
     bootstrap_token: SecretStr | None = None
     """Bearer key of the REST API. Without it every route but the probes answers 401."""

@@ -5,6 +5,7 @@ data directory cannot be used.
 """
 
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -26,6 +27,8 @@ __all__ = ["ADDRESS_IN_USE", "CONFIGURATION_WRONG", "STORAGE_FAILED", "VENDOR_GR
 CONFIGURATION_WRONG: Final = 2
 ADDRESS_IN_USE: Final = 3
 STORAGE_FAILED: Final = 4
+
+COLLECT_THRESHOLDS: Final = (20_000, 50, 100)
 
 # The group of entry points in which distributions offer their DataTransfer extensions.
 VENDOR_GROUP: Final = "chargewright.data_transfer"
@@ -57,6 +60,11 @@ async def _serve(settings: Settings, as_json: bool) -> int:
         loop.add_signal_handler(number, stopping.set)
     csms = Csms(settings, vendors=vendor_extensions())
     await csms.start()
+    # What is there now stays for good; what comes with messages is freed without the collector. Looking for cycles
+    # through every session again and again would cost more than it finds.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_THRESHOLDS)
     try:
         _announce(csms, as_json)
         await stopping.wait()

@@ -314,7 +314,7 @@ class Session:
             else:
                 self._answer(call, build)
             self._send()
-        if self._unanswered < self._ports.unanswered_calls:
+        if self._holds and self._unanswered < self._ports.unanswered_calls:
             self.release(Hold.UNANSWERED)
 
     def _answer(self, call: "_Call", build: Callable[[], Message]) -> None:

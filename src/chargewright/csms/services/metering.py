@@ -28,13 +28,9 @@ _CONDUCTORS: Final = frozenset({"L1", "L2", "L3"})
 _KILO: Final = frozenset({UnitOfMeasure.KWH, UnitOfMeasure.KW})
 
 
-def content_hash(*parts: bytes) -> int:
-    """64 bits, signed, over the parts in order; each part is told from its neighbours by its length."""
-    state = blake2b(digest_size=8)
-    for part in parts:
-        state.update(b"%d:" % len(part))
-        state.update(part)
-    return int.from_bytes(state.digest(), "big", signed=True)
+def content_hash(content: bytes) -> int:
+    """64 bits of the content, signed, as databases have them."""
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
 
 
 class MeteringService:
@@ -67,7 +63,7 @@ class MeteringService:
                 transaction_id=number,
                 instant=call.instant(meter_value.timestamp),
                 station_time=meter_value.timestamp.text,
-                content_hash=content_hash(has_id, samples),
+                content_hash=content_hash(has_id + samples),
                 samples=samples.decode(),
                 energy_wh=energy_wh,
                 power_w=power_w,

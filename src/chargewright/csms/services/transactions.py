@@ -1,5 +1,7 @@
 """Transactions: stored whatever the station says, and never refused (§4.8, §4.10)."""
 
+import msgspec
+
 from chargewright.csms.ports import CallContext
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.metering import MeteringService, content_hash
@@ -76,9 +78,14 @@ class TransactionsService:
 def _stop_hash(record: StopRecord) -> int:
     # The text as sent, not the instant: two unreadable times received at different moments are the same stop sent
     # again.
-    texts = (record.station_time, record.meter_stop, record.id_tag, record.reason)
-    rows = ((row.station_time, row.content_hash) for row in record.transaction_data)
-    return content_hash(*(repr(text).encode() for text in texts), *(repr(row).encode() for row in rows))
+    content = (
+        record.station_time,
+        record.meter_stop,
+        record.id_tag,
+        record.reason,
+        [(row.station_time, row.content_hash) for row in record.transaction_data],
+    )
+    return content_hash(msgspec.json.encode(content))
 
 
 def _number(value: int | UnsetType) -> int | None:

@@ -1,0 +1,270 @@
+"""One connection: claimed before it is read, answered when durable, bounded, and no danger to its neighbours."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.csms.bench import Workbench
+
+from chargewright.csms.handlers.table import HANDLERS
+from chargewright.csms.instants import microseconds
+from chargewright.csms.storage.base import ClaimRecord, StorageError, Unit
+from chargewright.protocol.v16.actions import ACTIONS, Role
+from chargewright.rpc.errors import PropertyConstraintViolation
+
+BOOT = {"chargePointVendor": "Bench", "chargePointModel": "Test"}
+START = {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": "2026-03-01T11:00:00Z"}
+STATUS = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
+
+
+async def test_nothing_is_read_before_the_claim_is_durable(bench: Workbench) -> None:
+    connection = bench.open()
+    assert connection.is_paused
+    await bench.settle()
+    assert not connection.is_paused
+    assert await bench.rows("SELECT identity, epoch, address FROM station WHERE epoch > 0") == [
+        ("A1", 1, "192.0.2.1:50000")
+    ]
+    assert await bench.event_kinds() == ["station.connected"]
+
+
+async def test_an_answer_waits_for_its_commit(bench: Workbench) -> None:
+    connection = await bench.connect()
+    call_id = connection.call("StatusNotification", STATUS)
+    assert connection.sent == []
+    assert await bench.rows("SELECT * FROM connector") == []
+    await bench.settle()
+    assert connection.answer_to(call_id) == [3, call_id, {}]
+
+
+@pytest.mark.parametrize(("action", "payload"), [("Heartbeat", {}), ("Authorize", {"idTag": "TAG"})])
+async def test_what_needs_no_storage_is_answered_from_memory(action: str, payload: Any, bench: Workbench) -> None:
+    connection = await bench.connect()
+    call_id = connection.call(action, payload)
+    assert connection.answer_to(call_id)[0] == 3
+    assert bench.csms.statistics()["units_waiting"] == 0
+
+
+async def test_boot_tells_the_time_of_answering(bench: Workbench) -> None:
+    connection = await bench.connect()
+    call_id = connection.call("BootNotification", BOOT)
+    bench.clock.advance(2)
+    await bench.settle()
+    assert connection.answer_to(call_id)[2] == {
+        "status": "Accepted",
+        "currentTime": "2026-03-01T12:00:02.000Z",
+        "interval": 300,
+    }
+
+
+@pytest.mark.parametrize("registration", ["Pending", "Rejected"])
+async def test_a_station_that_is_not_accepted_may_only_boot(registration: str, start_bench: Any) -> None:
+    bench = await start_bench({"station": [{"identity": "A1", "registration": registration}]})
+    connection = await bench.connect()
+    booted = await bench.exchange(connection, "BootNotification", BOOT)
+    assert (booted[2]["status"], booted[2]["interval"]) == (registration, 60)
+    for action, payload in (("Heartbeat", {}), ("StartTransaction", START), ("StatusNotification", STATUS)):
+        answer = await bench.exchange(connection, action, payload)
+        assert (answer[0], answer[2]) == (4, "SecurityError"), action
+    assert await bench.rows("SELECT booted FROM station") == [(0,)]
+
+
+async def test_a_registered_station_need_not_boot_first(bench: Workbench) -> None:
+    connection = await bench.connect()
+    assert (await bench.exchange(connection, "StartTransaction", START))[2]["transactionId"] == 1
+    assert await bench.rows("SELECT action, kind FROM deviation") == [("StartTransaction", "before-boot")]
+    await bench.exchange(connection, "BootNotification", BOOT)
+    later = await bench.connect()
+    await bench.exchange(
+        later, "StopTransaction", {"transactionId": 1, "meterStop": 5, "timestamp": START["timestamp"]}
+    )
+    assert await bench.rows("SELECT count(*) FROM deviation") == [(1,)]
+
+
+async def test_an_unknown_station_is_served_once_it_was_accepted(start_bench: Any) -> None:
+    bench = await start_bench(unknown_stations="accept")
+    connection = bench.open("NEW")
+    assert connection.is_paused
+    while connection.is_paused:
+        await asyncio.sleep(0)
+    assert (await bench.exchange(connection, "Heartbeat", {}))[2] == "SecurityError"
+    assert (await bench.exchange(connection, "BootNotification", BOOT))[2]["status"] == "Accepted"
+    assert (await bench.exchange(connection, "Heartbeat", {}))[0] == 3
+
+
+async def test_too_many_unanswered_calls_stop_the_reading(start_bench: Any) -> None:
+    bench = await start_bench(unanswered_calls=3)
+    connection = await bench.connect()
+    calls = [connection.call("StatusNotification", STATUS) for _ in range(3)]
+    assert connection.is_paused
+    await bench.settle()
+    assert not connection.is_paused
+    assert [connection.answer_to(call_id)[0] for call_id in calls] == [3, 3, 3]
+
+
+async def test_pressure_of_the_journal_stops_every_reading(bench: Workbench) -> None:
+    first = await bench.connect("A1")
+    bench.storage.journal.on_pressure(True)
+    second = await bench.connect("A2")
+    assert first.is_paused
+    assert second.is_paused
+    bench.storage.journal.on_pressure(False)
+    assert not first.is_paused
+    assert not second.is_paused
+
+
+async def test_a_stale_unit_closes_its_session_unanswered(bench: Workbench) -> None:
+    connection = await bench.connect()
+    (station,) = (row for row in await bench.storage.stations() if row.identity == "A1")
+    # Another node claims the station, and we have not heard of it.
+    claim = Unit(station.id, 0, 0, "Claim", b"", lambda unit, settlement: None)
+    claim.records.append(ClaimRecord(node="other", address="192.0.2.9:1"))
+    bench.storage.journal.submit(claim)
+    await bench.settle()
+    connection.call("StartTransaction", START)
+    await bench.settle()
+    assert connection.sent == []
+    assert connection.closed_with is not None
+    assert connection.closed_with[0] == 1008
+    assert await bench.rows("SELECT count(*) FROM charging_transaction") == [(0,)]
+
+
+async def test_a_bug_in_a_handler_is_an_internal_error_and_no_more(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(request: Any, call: Any, services: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    connection, neighbour = await bench.connect("A1"), await bench.connect("A2")
+    monkeypatch.setitem(HANDLERS, "StatusNotification", broken)
+    answer = await bench.exchange(connection, "StatusNotification", STATUS)
+    assert (answer[0], answer[2]) == (4, "InternalError")
+    assert "ZeroDivisionError" not in str(answer)
+    assert (await bench.exchange(neighbour, "Heartbeat", {}))[0] == 3
+    assert (await bench.exchange(connection, "Heartbeat", {}))[0] == 3
+    assert bench.csms.statistics()["refused_InternalError"] == 1
+
+
+async def test_a_refusal_of_a_handler_is_its_error(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(request: Any, call: Any, services: Any) -> Any:
+        services.stations.status(call, request)
+        raise PropertyConstraintViolation("connector 1 is a lie")
+
+    connection = await bench.connect()
+    monkeypatch.setitem(HANDLERS, "StatusNotification", refusing)
+    answer = await bench.exchange(connection, "StatusNotification", STATUS)
+    assert answer[2:4] == ["PropertyConstraintViolation", "connector 1 is a lie"]
+    assert await bench.rows("SELECT count(*) FROM connector") == [(0,)]
+
+
+async def test_a_quarantined_transaction_message_is_answered(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(units: Any) -> Any:
+        raise StorageError("these rows are poison")
+
+    connection = await bench.connect()
+    monkeypatch.setattr(bench.storage, "commit", refused)
+    stop = {"transactionId": 7, "meterStop": 5, "timestamp": START["timestamp"]}
+    connection.call("StopTransaction", stop)
+    while not connection.sent:
+        await asyncio.sleep(0)
+    assert connection.sent[0][0] == 3
+    monkeypatch.undo()
+    await bench.settle()
+    assert await bench.rows("SELECT action FROM quarantine WHERE action = 'StopTransaction'") == [("StopTransaction",)]
+
+
+async def test_deviations_are_counted_a_few_per_message(bench: Workbench) -> None:
+    connection = await bench.connect()
+    unknown = {f"vendorField{number}": 1 for number in range(10)}
+    assert (await bench.exchange(connection, "BootNotification", BOOT | unknown))[0] == 3
+    ((count,),) = await bench.rows("SELECT count(*) FROM deviation")
+    assert count == 4
+    assert bench.csms.statistics()["deviations"] == 10
+
+
+async def test_deviations_of_what_is_answered_at_once_are_stored_too(bench: Workbench) -> None:
+    connection = await bench.connect()
+    assert (await bench.exchange(connection, "Heartbeat", {"why": 1}))[0] == 3
+    assert await bench.rows("SELECT action, kind, field FROM deviation") == [("Heartbeat", "unknown-field", "why")]
+
+
+async def test_places_in_lists_are_one_deviation(bench: Workbench) -> None:
+    connection = await bench.connect()
+    for place in (0, 1):
+        samples: list[dict[str, Any]] = [{"value": "1"}, {"value": "2"}]
+        samples[place]["oddity"] = 1
+        payload = {
+            "connectorId": 1,
+            "meterValue": [{"timestamp": f"2026-03-01T11:0{place}:00Z", "sampledValue": samples}],
+        }
+        assert (await bench.exchange(connection, "MeterValues", payload))[0] == 3
+    found = await bench.rows("SELECT kind, field, count FROM deviation WHERE kind = 'unknown-field'")
+    assert found == [("unknown-field", "meterValue[].sampledValue[].oddity", 2)]
+
+
+@pytest.mark.parametrize(
+    "action", sorted(name for name, row in ACTIONS.items() if Role.STATION in row.sent_by and name not in HANDLERS)
+)
+async def test_what_is_not_offered_is_not_supported(action: str, bench: Workbench) -> None:
+    answer = await bench.exchange(await bench.connect(), action, {})
+    assert (answer[0], answer[2]) == (4, "NotSupported")
+
+
+async def test_an_action_of_the_csms_is_not_supported_from_a_station(bench: Workbench) -> None:
+    answer = await bench.exchange(await bench.connect(), "Reset", {"type": "Hard"})
+    assert (answer[0], answer[2]) == (4, "NotSupported")
+
+
+async def test_the_end_is_written_down(bench: Workbench) -> None:
+    connection = await bench.connect()
+    connection.vanish(1006)
+    await bench.settle()
+    assert await bench.event_kinds() == ["station.connected", "station.disconnected"]
+    assert await bench.rows("SELECT close_code FROM station WHERE identity = 'A1'") == [(1006,)]
+    assert bench.csms.statistics()["connections"] == 0
+
+
+async def test_an_end_before_the_claim_was_durable_is_written_down_too(bench: Workbench) -> None:
+    connection = bench.open()
+    connection.vanish(1006)
+    await bench.settle()
+    await bench.settle()
+    assert await bench.event_kinds() == ["station.connected", "station.disconnected"]
+    assert bench.csms.statistics()["stations_connected"] == 0
+
+
+async def test_a_message_too_big_is_an_alarm(bench: Workbench) -> None:
+    connection = await bench.connect()
+    connection.vanish(1009, by_peer=False)
+    await bench.settle()
+    assert "alarm.message_too_big" in await bench.event_kinds()
+
+
+async def test_a_commit_after_the_connection_is_gone_answers_nobody(bench: Workbench) -> None:
+    connection = await bench.connect()
+    connection.call("StartTransaction", START)
+    connection.vanish(1006)
+    await bench.settle()
+    assert connection.sent == []
+    assert await bench.rows("SELECT transaction_id FROM charging_transaction") == [(1,)]
+
+
+async def test_the_zone_of_the_station_counts_where_it_sends_none(start_bench: Any) -> None:
+    bench = await start_bench({"station": [{"identity": "A1", "time_zone": "Asia/Tokyo"}]})
+    connection = await bench.connect()
+    await bench.exchange(connection, "StartTransaction", START | {"timestamp": "2026-03-01T20:00:00"})
+    ((instant, text),) = await bench.rows("SELECT start_instant, station_time FROM charging_transaction")
+    assert instant == microseconds(datetime(2026, 3, 1, 11, tzinfo=UTC))
+    assert text == "2026-03-01T20:00:00"
+
+
+async def test_an_unreadable_time_is_the_time_of_receipt_and_the_repeat_is_recognised(bench: Workbench) -> None:
+    connection = await bench.connect()
+    first = await bench.exchange(connection, "StartTransaction", START | {"timestamp": "yesterday"})
+    bench.clock.advance(90)
+    second = await bench.exchange(connection, "StartTransaction", START | {"timestamp": "yesterday"})
+    assert first[2]["transactionId"] == second[2]["transactionId"]
+    ((instant, text),) = await bench.rows("SELECT start_instant, station_time FROM charging_transaction")
+    assert instant == microseconds(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert text == "yesterday"
