@@ -533,7 +533,7 @@ async def test_a_close_behind_unread_data_does_not_hang(listen: Listen) -> None:
 
 
 async def test_pings_are_sent_and_a_silent_peer_is_dropped(listen: Listen) -> None:
-    server = RecordingServer(keepalive=Keepalive(interval_seconds=0.1, timeout_seconds=0.3))
+    server = RecordingServer(keepalive=Keepalive(interval_seconds=0.2, timeout_seconds=0.8))
     async with serving(listen, server) as address, raw_client(address) as client:
         await client.upgrade()
         recorder = await accepted(server)
@@ -721,7 +721,7 @@ async def test_a_client_that_offers_nothing_expects_nothing(listen: Listen, conn
 
 
 async def test_keepalive_both_ways_keeps_a_quiet_connection(listen: Listen, connect: Connect) -> None:
-    keepalive = Keepalive(interval_seconds=0.1, timeout_seconds=0.3)
+    keepalive = Keepalive(interval_seconds=0.2, timeout_seconds=0.8)
     server = RecordingServer(keepalive=keepalive)
     async with serving(listen, server) as address, raw_client(address) as half_open:
         station = Recorder()
