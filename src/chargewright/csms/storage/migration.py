@@ -19,6 +19,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from chargewright.csms.storage import migrations
@@ -60,7 +61,7 @@ def migrate_sqlite(connection: sqlite3.Connection, *, to: str = "head") -> None:
             broken = database.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
             if broken:
                 raise StorageError(f"migrating left rows that refer to nothing: {broken[:5]}")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, SQLAlchemyError) as error:
         raise StorageError(f"migrating the SQLite database failed: {error}") from error
 
 

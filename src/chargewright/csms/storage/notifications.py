@@ -35,6 +35,7 @@ class Notifications:
         self._is_visible = is_visible
         self._on_events = on_events
         self._on_claim = on_claim
+        self._connection: Any = None
         self._newest = 0
         self._announced = 0
         self._woken = asyncio.Event()
@@ -42,14 +43,16 @@ class Notifications:
 
     async def begin(self) -> None:
         """Connect and listen; raises what connecting raises."""
-        connection = await self._listen()
-        self._task = asyncio.get_running_loop().create_task(self._run(connection), name="storage notifications")
+        self._connection = await self._listen()
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="storage notifications")
 
     async def close(self) -> None:
         """Stop listening."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        if self._connection is not None:
+            self._connection.terminate()
 
     def announce(self, sequence: int) -> None:
         """Events up to `sequence` are committed: wake the readers here and elsewhere as soon as they may see them."""
@@ -63,18 +66,15 @@ class Notifications:
         connection.add_termination_listener(lambda _connection: self._woken.set())
         return connection
 
-    async def _run(self, connection: Any) -> None:
-        try:
-            while True:
-                try:
-                    if connection.is_closed():
-                        connection = await self._listen()
-                        self._on_events()  # whatever was announced meanwhile was missed
-                    await self._announce_until_lost(connection)
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    await asyncio.sleep(RECONNECT_SECONDS)
-        finally:
-            connection.terminate()
+    async def _run(self) -> None:
+        while True:
+            try:
+                if self._connection.is_closed():
+                    self._connection = await self._listen()
+                    self._on_events()  # whatever was announced meanwhile was missed
+                await self._announce_until_lost(self._connection)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _announce_until_lost(self, connection: Any) -> None:
         while not connection.is_closed():

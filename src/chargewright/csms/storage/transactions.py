@@ -3,8 +3,9 @@
 Written as generators, like the whole batch: they yield a statement with its rows and are sent what the database
 answers. No I/O here, so one text serves a blocking driver and an asynchronous one.
 
-Starts and stops of one station keep their order: they are applied in *waves*. A wave holds at most one start and one
-stop of a station, the start first.
+Starts and stops of one station keep their order: they are applied in *waves*. A wave holds starts of a station and at
+most one stop, which comes after them; the same start twice in a wave is a repeat like any other. Waves are few, because
+two nodes that insert the same keys in different waves could deadlock (and would then try again).
 
 **An orphan stop finds its start** when a start arrives later and all of this holds: the orphan is the only one that
 fits; its transactionId is not one that we gave to anybody (stations send -1, errata v4.0 §3.18, or a number of their
@@ -137,7 +138,7 @@ class Stopped:
 
 
 class Wave:
-    """At most one start and one stop of each station."""
+    """Of each station: starts, and then at most one stop."""
 
     __slots__ = ("starts", "stops")
 
@@ -161,7 +162,7 @@ def waves(records: Iterable[tuple[Unit, Record]]) -> list[Wave]:
     for unit, record in records:
         wave, was_stop = latest.get(unit.station_id, (-1, True))
         is_stop = isinstance(record, StopRecord)
-        if was_stop or not is_stop:
+        if was_stop:
             wave += 1
         if wave == len(result):
             result.append(Wave())
