@@ -71,6 +71,8 @@ class Link:
         self._log = log
         self._connection: Connection | None = None
         self._rpc: RpcConnection | None = None
+        self._inbox: deque[bytes] = deque()
+        self._is_receiving = False
         self._waiting: deque[_Waiting] = deque()
         self._under_way: tuple[str, _Waiting] | None = None
         self._timer: Timer | None = None
@@ -86,16 +88,32 @@ class Link:
         self._rpc = self._make_rpc()
 
     def receive(self, message: bytes) -> None:
-        """A message came in on the present connection."""
+        """A message came in on the present connection.
+
+        One message at a time: whoever waited for an answer acts on it before the next message is looked at, so that a
+        command which follows on the heels of `Accepted` meets an accepted station.
+        """
         if self._rpc is None:
             return
         self.traffic.received += 1
-        self._rpc.receive_message(message, self._clock.monotonic())
+        self._inbox.append(message)
+        if not self._is_receiving:
+            self._is_receiving = True
+            self._receive_next()
+
+    def _receive_next(self) -> None:
+        if self._rpc is None or not self._inbox:
+            self._is_receiving = False
+            return
+        self._rpc.receive_message(self._inbox.popleft(), self._clock.monotonic())
         self._work()
+        # Behind the wake-ups of those who waited, which are in the loop's line already.
+        asyncio.get_running_loop().call_soon(self._receive_next)
 
     def detach(self) -> None:
         """The connection is gone: whoever waits learns it. Idempotent."""
         rpc, self._rpc, self._connection = self._rpc, None, None
+        self._inbox.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

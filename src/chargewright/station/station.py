@@ -85,6 +85,7 @@ class Station:
         self._connect = connect
         self._password = password
         self._call_ids: Iterator[str] = iter(())
+        self._is_without_power = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._configuration = StationConfiguration(product, store)
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chargewright.station").bind(
@@ -150,7 +151,12 @@ class Station:
         await self._line.run()
 
     async def close(self) -> None:
-        """End in order: energy off, everything on disk, the socket closed with 1001. `run` returns soon after."""
+        """End in order: energy off, everything on disk, the socket closed with 1001. `run` returns soon after.
+
+        Does nothing after `cut_power`.
+        """
+        if self._is_without_power:
+            return
         if self._context.product.stops_before_power_down:
             for connector in self._connectors:
                 user = connector.user
@@ -168,6 +174,7 @@ class Station:
 
     def cut_power(self) -> None:
         """End as a power cut does: nothing is sent, nothing is written any more."""
+        self._is_without_power = True
         for connector in self._connectors:
             connector.shut_down()
         self._stand_still()

@@ -84,13 +84,22 @@ class Driver:
         self._random = random
         self._speed = speed
         self._sleep = sleep
+        self._called_off = asyncio.Event()
 
-    async def run(self) -> None:
-        """Visit for ever."""
-        while True:
-            await self._sleep(self._random.expovariate(1 / self._habits.gap_seconds) / self._speed)
-            if self._look().status is ChargePointStatus.AVAILABLE:
+    async def run(self, first_gap_seconds: float | None = None) -> None:
+        """Visit until called off. The first driver comes after `first_gap_seconds` where that is given."""
+        gap_seconds = first_gap_seconds
+        while not self._called_off.is_set():
+            if gap_seconds is None:
+                gap_seconds = self._random.expovariate(1 / self._habits.gap_seconds)
+            await self._unless_called_off(self._sleep(gap_seconds / self._speed))
+            gap_seconds = None
+            if self._look().status is ChargePointStatus.AVAILABLE and not self._called_off.is_set():
                 await self.visit()
+
+    def call_off(self) -> None:
+        """No more visits; who is charging stops and leaves, and `run` ends."""
+        self._called_off.set()
 
     async def visit(self) -> None:
         """One driver, from arrival to departure."""
@@ -105,12 +114,24 @@ class Driver:
             self._hands.plug(self._connector_id, vehicle)
             self._hands.show_tag(id_tag, self._connector_id)
         if await self._hands.wait_until(lambda: self._look().has_transaction, PATIENCE_SECONDS):
-            await self._hands.wait_until(
-                lambda: not vehicle.wants_energy or not self._look().has_transaction, stay_seconds
+            await self._unless_called_off(
+                self._hands.wait_until(
+                    lambda: not vehicle.wants_energy or not self._look().has_transaction, stay_seconds
+                )
             )
             if self._look().has_transaction:
                 self._hands.show_tag(id_tag, self._connector_id)
         await self._leave(id_tag)
+
+    async def _unless_called_off(self, waiting: Awaitable[object]) -> None:
+        """Wait for it, but no longer than until `call_off`."""
+        tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._called_off.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _leave(self, id_tag: str) -> None:
         """Unplug as soon as the station lets go; a tag more may help where it does not."""
