@@ -79,12 +79,12 @@ def check_database(path: Path, stations: list[StormStation]) -> None:
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         found_starts = database.execute(
-            "SELECT s.identity, t.transaction_id, t.started_at, t.meter_start"
+            "SELECT s.identity, t.transaction_id, t.start_instant, t.meter_start"
             " FROM charging_transaction t JOIN station s ON s.id = t.station_id"
         )
         assert Counter(found_starts.fetchall()) == starts
         found_stops = database.execute(
-            "SELECT s.identity, p.transaction_id, p.stopped_at, p.meter_stop"
+            "SELECT s.identity, p.transaction_id, p.instant, p.meter_stop"
             " FROM transaction_stop p JOIN station s ON s.id = p.station_id"
         )
         assert Counter(found_stops.fetchall()) == stops

@@ -172,6 +172,10 @@ class Station:
         self._stand_still()
         self._line.end()
 
+    async def wait_until_told(self) -> None:
+        """Return when the CSMS has answered every transaction message (or one is parked)."""
+        await self._queue.wait_until_empty()
+
     def cut_power(self) -> None:
         """End as a power cut does: nothing is sent, nothing is written any more."""
         self._is_without_power = True

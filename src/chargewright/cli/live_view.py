@@ -1,0 +1,111 @@
+"""The live view of `chargewright up`: stations, connectors, power, energy, messages per second."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from chargewright.protocol.v16.core import ChargePointStatus
+from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
+
+__all__ = ["MessageRate", "draw", "one_line"]
+
+COLOURS: Final[Mapping[ChargePointStatus, str]] = {
+    ChargePointStatus.AVAILABLE: "green",
+    ChargePointStatus.PREPARING: "cyan",
+    ChargePointStatus.CHARGING: "bold bright_blue",
+    ChargePointStatus.SUSPENDED_EV: "yellow",
+    ChargePointStatus.SUSPENDED_EVSE: "yellow",
+    ChargePointStatus.FINISHING: "magenta",
+    ChargePointStatus.RESERVED: "magenta",
+    ChargePointStatus.UNAVAILABLE: "bright_black",
+    ChargePointStatus.FAULTED: "bold red",
+}
+POWER_BAR: Final = 12  # characters
+WINDOW_SECONDS: Final = 5.0
+
+
+class MessageRate:
+    """Messages per second over the last few seconds."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def update(self, now: float, count: int) -> float:
+        """The rate, given the total `count` at `now` (monotonic seconds)."""
+        samples = self._samples
+        samples.append((now, count))
+        while len(samples) > 2 and now - samples[1][0] >= WINDOW_SECONDS:
+            samples.popleft()
+        began, first = samples[0]
+        return (count - first) / (now - began) if now > began else 0.0
+
+
+def draw(
+    stations: Mapping[str, StationSnapshot],
+    models: Mapping[str, str],
+    rated_w: Mapping[str, tuple[float, ...]],
+    heading: str,
+    counters: str,
+) -> RenderableType:
+    """The whole picture. `models` and `rated_w` (per connector) are by station id."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("station")
+    table.add_column("connector", justify="right")
+    table.add_column("status", min_width=13)
+    table.add_column("power", justify="right", min_width=9)
+    table.add_column("", min_width=POWER_BAR)
+    table.add_column("battery", justify="right")
+    table.add_column("this transaction", justify="right")
+    table.add_column("id tag")
+    table.add_column("completed", justify="right")
+    table.add_column("meter", justify="right", min_width=12)
+    for identity, station in stations.items():
+        for connector, rated in zip(station.connectors, rated_w[identity], strict=True):
+            table.add_row(*_row(station, connector, models[identity], rated))
+    return Group(Text(heading, style="bold"), table, Text(counters), Text("Ctrl-C ends it in order.", style="dim"))
+
+
+def _row(station: StationSnapshot, connector: ConnectorSnapshot, model: str, rated_w: float) -> list[RenderableType]:
+    is_first = connector.connector_id == 1
+    name = Text()
+    if is_first:
+        name.append(station.station_id, style="bold" if station.is_accepted else "red")
+        if not station.is_connected:
+            name.append("  offline", style="red")
+    elif connector.connector_id == 2:
+        name.append(model, style="dim")
+    bar = round(POWER_BAR * min(1.0, connector.power_w / rated_w)) if rated_w else 0
+    return [
+        name,
+        str(connector.connector_id),
+        Text(str(connector.status.value), style=COLOURS[connector.status]),
+        f"{connector.power_w / 1000:.1f} kW" if connector.power_w else "",
+        Text("█" * bar, style="bright_blue"),
+        "" if connector.soc_percent is None else f"{connector.soc_percent:.0f} %",
+        _transaction(connector),
+        connector.id_tag or "",
+        f"{station.transactions_completed}" if is_first else "",
+        f"{connector.register_wh / 1000:.3f} kWh",
+    ]
+
+
+def _transaction(connector: ConnectorSnapshot) -> str:
+    if not connector.has_transaction:
+        return ""
+    number = "…" if connector.transaction_id is None else f"{connector.transaction_id}"
+    return f"#{number}  {(connector.transaction_energy_wh or 0) / 1000:.3f} kWh"
+
+
+def one_line(stations: Mapping[str, StationSnapshot], counters: str) -> str:
+    """The same for a log that is not a terminal."""
+    parts = []
+    for identity, station in stations.items():
+        statuses = "/".join(str(connector.status.value) for connector in station.connectors)
+        power_kw = sum(connector.power_w for connector in station.connectors) / 1000
+        parts.append(f"{identity} {statuses} {power_kw:.1f} kW, {station.transactions_completed} completed")
+    return "; ".join([*parts, counters])
