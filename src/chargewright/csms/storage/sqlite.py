@@ -4,9 +4,9 @@ One connection writes, in WAL mode with `synchronous=FULL`; reading has a connec
 the stdlib's `sqlite3` may touch the file: a second SQLite library in one process would drop its locks.
 
 `writer="thread"` executes a batch's statements on the event loop's thread and gives only the COMMIT, which waits for
-the disk, to a thread. Statements in the thread too would make the two threads fight for the interpreter's lock, which
-`sqlite3` drops and takes at every step (numbers in docs/adr/0001). `writer="inline"` commits on the loop's thread as
-well, and reads there: for simulations, whose clock cannot wait for a thread.
+the disk, to a thread: a slow disk does not hold up the sockets, and epochs and ids belong to one thread (numbers in
+docs/adr/0001). `writer="inline"` commits on the loop's thread as well, and reads there: for simulations, whose clock
+cannot wait for a thread.
 """
 
 import asyncio

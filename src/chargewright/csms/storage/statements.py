@@ -2,8 +2,7 @@
 
 A statement takes a table of rows. Its text says `{rows}` where they go, and each driver puts its own form there:
 
-* SQLite: `VALUES (?,?),(?,?),…`, in chunks of fixed sizes, so that one `sqlite3_step` writes many rows (every step
-  releases and takes the interpreter's lock) and the statement cache knows every text.
+* SQLite: `VALUES (?,?),(?,?),…`, in chunks of fixed sizes, so that the statement cache knows every text.
 * PostgreSQL: `SELECT * FROM unnest($1::bigint[],$2::text[],…)`: one text, one prepared statement, any number of rows.
 
 `{lock}` is a row lock on PostgreSQL and nothing on SQLite, which has a single writer.
@@ -16,7 +15,7 @@ import msgspec
 __all__ = ["SQLITE_CHUNKS", "Statement"]
 
 # Rows per SQLite statement, largest first.
-SQLITE_CHUNKS: Final = (64, 16, 4, 1)
+SQLITE_CHUNKS: Final = (32, 8, 1)
 
 INT: Final = "bigint"
 TEXT: Final = "text"
