@@ -1,5 +1,6 @@
 """A CSMS in memory with hand-made connections: for tests that look at single messages, without sockets."""
 
+import asyncio
 import itertools
 import json
 from typing import Any
@@ -22,6 +23,8 @@ class FakeConnection:
         self.sent: list[Any] = []
         self.closed_with: tuple[int, str] | None = None
         self.was_aborted = False
+        self.is_read = asyncio.Event()  # not paused
+        self.has_spoken = asyncio.Event()
         self.on_message: Any = None
         self.on_close: Any = None
         self._ids = itertools.count(1)
@@ -29,6 +32,7 @@ class FakeConnection:
     def send(self, message: bytes) -> None:
         assert self.is_open
         self.sent.append(json.loads(message))
+        self.has_spoken.set()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         if self.is_open:
@@ -41,9 +45,11 @@ class FakeConnection:
 
     def pause(self) -> None:
         self.is_paused = True
+        self.is_read.clear()
 
     def resume(self) -> None:
         self.is_paused = False
+        self.is_read.set()
 
     def vanish(self, code: int = 1006, *, by_peer: bool = True) -> None:
         """The socket is gone."""

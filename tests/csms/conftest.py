@@ -55,7 +55,8 @@ StartBench = Callable[..., Awaitable[Workbench]]
 
 @pytest.fixture
 async def start_bench() -> AsyncIterator[StartBench]:
-    """Start a CSMS in memory, without listeners, with stations A1, A2 and A3 of security profile 0 and a clock by hand."""
+    """Start a CSMS in memory, without listeners, with stations A1, A2 and A3 of security profile 0 and a clock by
+    hand."""
     running: list[Csms] = []
 
     async def start(

@@ -86,8 +86,7 @@ async def test_an_unknown_station_is_served_once_it_was_accepted(start_bench: An
     bench = await start_bench(unknown_stations="accept")
     connection = bench.open("NEW")
     assert connection.is_paused
-    while connection.is_paused:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(connection.is_read.wait(), 5)
     assert (await bench.exchange(connection, "Heartbeat", {}))[2] == "SecurityError"
     assert (await bench.exchange(connection, "BootNotification", BOOT))[2]["status"] == "Accepted"
     assert (await bench.exchange(connection, "Heartbeat", {}))[0] == 3
@@ -166,8 +165,7 @@ async def test_a_quarantined_transaction_message_is_answered(bench: Workbench, m
     monkeypatch.setattr(bench.storage, "commit", refused)
     stop = {"transactionId": 7, "meterStop": 5, "timestamp": START["timestamp"]}
     connection.call("StopTransaction", stop)
-    while not connection.sent:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(connection.has_spoken.wait(), 5)
     assert connection.sent[0][0] == 3
     monkeypatch.undo()
     await bench.settle()

@@ -1,0 +1,115 @@
+"""The seed file: what it says is applied once, and what is wrong is named."""
+
+from pathlib import Path
+
+import pytest
+from tests.csms.bench import Workbench
+from tests.csms.wire import PASSWORD
+
+from chargewright.csms.credentials import CredentialKeeper
+from chargewright.csms.seed import apply_seed, read_seed
+from chargewright.errors import ConfigurationError
+
+GOOD = f"""
+[[station]]
+identity = "DEPOT-01"
+password = "{PASSWORD}"
+security_profile = 1
+time_zone = "Europe/Vienna"
+tolerance = "strict"
+registration = "Pending"
+ping_interval_seconds = 30
+
+[[station]]
+identity = "DEPOT 02"
+
+[[id_tag]]
+id_tag = "04A2B3C4D5E680"
+parent_id_tag = "FLEET"
+expires = 2031-01-01T01:00:00+01:00
+blocked = true
+"""
+
+
+async def test_all_of_it_is_applied(bench: Workbench, tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    path.write_text(GOOD)
+    keeper = CredentialKeeper(b"k" * 32, lambda count: b"s" * count)
+    directory = bench.csms._directory
+    await apply_seed(read_seed(path), bench.storage, directory, keeper.hash)
+    station = directory.station("DEPOT-01")
+    assert station is not None
+    assert (station.security_profile, station.registration, station.tolerance) == (1, "Pending", "strict")
+    assert (station.time_zone, station.ping_interval_seconds) == ("Europe/Vienna", 30)
+    assert station.credential_hash is not None
+    assert PASSWORD not in station.credential_hash
+    other = directory.station("DEPOT 02")
+    assert other is not None
+    assert (other.security_profile, other.credential_hash) == (0, None)
+    tag = directory.id_tag("04a2b3c4d5e680")
+    assert tag is not None
+    assert (tag.parent_id_tag, tag.blocked, tag.expires_at) == ("FLEET", True, 1_924_992_000_000_000)
+    stored = {row.identity: row for row in await bench.storage.stations()}
+    assert stored["DEPOT-01"].credential_hash == station.credential_hash
+
+
+async def test_applying_it_again_changes_nothing(bench: Workbench, tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    path.write_text(GOOD)
+    salts = iter(range(100))
+    keeper = CredentialKeeper(b"k" * 32, lambda count: bytes([next(salts)]) * count)
+    directory = bench.csms._directory
+    for _ in range(2):
+        await apply_seed(read_seed(path), bench.storage, directory, keeper.hash)
+        rows = await bench.rows("SELECT * FROM station"), await bench.rows("SELECT * FROM id_tag")
+    assert next(salts) == 1  # the password was hashed once
+    await apply_seed(read_seed(path), bench.storage, directory, keeper.hash)
+    assert rows == (await bench.rows("SELECT * FROM station"), await bench.rows("SELECT * FROM id_tag"))
+
+
+async def test_a_changed_entry_is_applied(bench: Workbench, tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    keeper = CredentialKeeper(b"k" * 32, lambda count: b"s" * count)
+    for text in (GOOD, GOOD.replace('"Pending"', '"Accepted"').replace("blocked = true", "blocked = false")):
+        path.write_text(text)
+        await apply_seed(read_seed(path), bench.storage, bench.csms._directory, keeper.hash)
+    station, tag = bench.csms._directory.station("DEPOT-01"), bench.csms._directory.id_tag("04A2B3C4D5E680")
+    assert station is not None
+    assert tag is not None
+    assert (station.registration, tag.blocked) == ("Accepted", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("not toml", ["seed.toml", "a readable TOML file"]),
+        ("[[station]]\n", ["[[station]] number 1 identity"]),
+        ('[[station]]\nidentity = "a/b"', ["[[station]] 'a/b' identity", "'a/b'", "1 to 48 printable ASCII"]),
+        (f'[[station]]\nidentity = "{"x" * 49}"', ["1 to 48 printable ASCII"]),
+        ('[[station]]\nidentity = "A"\npassword = "abc"', ["'A' password", "(hidden)", "32 to 40 hexadecimal digits"]),
+        ('[[station]]\nidentity = "A"\nsecurity_profile = 1', ["'A'", "a password, because security_profile is 1"]),
+        (f'[[station]]\nidentity = "A"\nsecurity_profile = 0\npassword = "{PASSWORD}"', ["(hidden)", "no password"]),
+        ('[[station]]\nidentity = "A"\nsecurity_profile = 3', ["security_profile", "3", "0 (no password) or 1"]),
+        ('[[station]]\nidentity = "A"\ntime_zone = "Mars/Olympus"', ["'Mars/Olympus'", "an IANA time zone"]),
+        ('[[station]]\nidentity = "A"\nregistration = "accepted"', ["registration", "'accepted'", "'Accepted'"]),
+        ('[[station]]\nidentity = "A"\npasword = "x"', ["pasword"]),
+        ('[[station]]\nidentity = "A"\n[[station]]\nidentity = "A"', ["[[station]] identity", "each one only once"]),
+        ('[[id_tag]]\nid_tag = "a"\n[[id_tag]]\nid_tag = "A"', ["[[id_tag]] id_tag", "each one only once"]),
+        ('[[id_tag]]\nid_tag = "012345678901234567890"', ["id_tag", "20"]),
+        ('[[id_tag]]\nid_tag = "A"\nexpires = 2031-01-01T00:00:00', ["expires", "with a zone"]),
+        ("[[charger]]\n", ["charger"]),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, named: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        read_seed(path)
+    for part in named:
+        assert part in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere\.toml"):
+        read_seed(tmp_path / "nowhere.toml")
