@@ -207,11 +207,14 @@ def test_no_message_id_is_used_twice_not_even_after_a_power_cut() -> None:
 
 
 events = st.lists(
-    st.sampled_from(["charge", "cut line", "mend line", "power cut", "refuse", "ignore", "serve", "wait"]), max_size=12
+    st.sampled_from(
+        ["start", "stop", "charge", "cut line", "mend line", "power cut", "refuse", "ignore", "serve", "wait"]
+    ),
+    max_size=16,
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(events=events)
 def test_whatever_happens_every_transaction_is_told_once_in_order_and_with_its_energy(events: list[str]) -> None:
     async def main(world: World) -> None:
@@ -237,6 +240,15 @@ def test_whatever_happens_every_transaction_is_told_once_in_order_and_with_its_e
             if event == "charge":
                 if world.virtual.connectors[0].vehicle is None:
                     await charge(world, 130)
+            elif event == "start":
+                if world.virtual.connectors[0].vehicle is None:
+                    world.virtual.plug(1, car())
+                    world.virtual.show_tag("TAG")
+            elif event == "stop":
+                if world.virtual.look(1).has_transaction:
+                    world.virtual.show_tag("TAG")
+                if world.virtual.connectors[0].vehicle is not None and not world.virtual.is_locked(1):
+                    world.virtual.unplug(1)
             elif event == "cut line":
                 csms.cut()
             elif event == "mend line":
@@ -249,6 +261,8 @@ def test_whatever_happens_every_transaction_is_told_once_in_order_and_with_its_e
             else:
                 mood[0] = event
             await asyncio.sleep(1)
+        if world.virtual.look(1).has_transaction:
+            world.virtual.show_tag("TAG")
         csms.is_reachable, mood[0] = True, "serve"
         async with asyncio.timeout(100_000):
             while world.store.queue() or not world.virtual.station.snapshot().is_accepted:  # noqa: ASYNC110 - no event

@@ -189,6 +189,8 @@ class Connector:
         self._waiting = None
         self.hardware.contactor.open()
         self.hardware.pilot.offer(0.0)
+        if self.hardware.cable_lock is not None:
+            self.hardware.cable_lock.unlock()
         self._must_user_act = was_interrupted and self.is_plugged and self._availability.is_operative
         self._apply_scheduled_availability()
         self._refresh()

@@ -281,9 +281,9 @@ class StationStore:
             "SELECT sequence, meter_value FROM sample WHERE transaction_key = ? ORDER BY sequence", (transaction_key,)
         ).fetchall()
 
-    def remove_samples(self, sequences: list[int]) -> None:
-        """Thin out samples."""
-        self._db.executemany("DELETE FROM sample WHERE sequence = ?", [(sequence,) for sequence in sequences])
+    def remove_sample(self, sequence: int) -> None:
+        """Forget one sample."""
+        self._db.execute("DELETE FROM sample WHERE sequence = ?", (sequence,))
 
     # The queue of transaction messages.
 

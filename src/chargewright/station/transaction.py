@@ -79,6 +79,15 @@ def next_state(state: TransactionState, cue: TransactionCue) -> TransactionState
         raise LocalProtocolError(f"a transaction is {state.value}: {cue.value} cannot happen") from None
 
 
+class _Stamp(msgspec.Struct):
+    """As much of a kept MeterValue as thinning out needs."""
+
+    timestamp: str
+
+
+_STAMP: Final = msgspec.json.Decoder(_Stamp)
+
+
 class Put(Protocol):
     """Appends a message to the durable queue."""
 
@@ -265,8 +274,14 @@ class Transactions:
             self._store.add_sample(key, encode(meter_value))
 
     def _thin_samples(self, key: int) -> None:
-        """Drop every second intermediate sample when there are too many; never the first (errata v4.0 §3.89)."""
+        """Drop the intermediate sample that is missed least while there are too many (errata v4.0 §3.89).
+
+        That is the one with the nearest neighbours, so that what is left is spread evenly; first and last stay.
+        """
         samples = self._store.samples(key)
         # One place is kept for the end values.
-        if len(samples) >= self._context.configuration.integer("StopTransactionMaxMeterValues"):
-            self._store.remove_samples([sequence for sequence, _ in samples[1:-1:2]])
+        if len(samples) < self._context.configuration.integer("StopTransactionMaxMeterValues") or len(samples) < 3:
+            return
+        moments = [datetime.fromisoformat(_STAMP.decode(payload).timestamp) for _, payload in samples]
+        least_missed = min(range(1, len(samples) - 1), key=lambda index: moments[index + 1] - moments[index - 1])
+        self._store.remove_sample(samples[least_missed][0])
