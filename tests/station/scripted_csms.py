@@ -60,7 +60,7 @@ class Wire:
 class ScriptedCsms:
     """Answers well, or as `answers[action]` says: a payload, a CALLERROR code, SILENCE, or a function of the request.
 
-    `calls` holds every CALL of the station, in order, with its virtual time.
+    `calls` holds every CALL of the station, in order, with its virtual time; `order` every frame, by action or "answer".
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -73,6 +73,7 @@ class ScriptedCsms:
         self.transaction_id = 100
         self.changed = asyncio.Event()
         self.ids: list[str] = []
+        self.order: list[str] = []
         self._pending: dict[str, asyncio.Future[Any]] = {}
         self._count = 0
 
@@ -90,6 +91,7 @@ class ScriptedCsms:
             self.wire.abort()
 
     def receive(self, wire: Wire, frame: list[Any]) -> None:
+        self.order.append("answer" if frame[0] != 2 else frame[2])
         if frame[0] != 2:
             future = self._pending.pop(frame[1], None)
             if future is not None and not future.done():
