@@ -1,5 +1,6 @@
 """What both databases share outside the journal."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -53,6 +54,17 @@ async def test_rows_come_back_as_they_were_written(desk: Any) -> None:
     tag = await desk.storage.put_id_tag(IdTagRow(id=0, id_tag="A", expires_at=5))
     assert await desk.storage.id_tags() == [tag]
     assert await desk.storage.select(select(station.c.identity).where(station.c.id == written.id))
+
+
+async def test_a_reader_that_fails_disturbs_nobody(desk: Any) -> None:
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context["exception"]))
+    woken: list[str] = []
+    desk.storage.subscribe_events(lambda: 1 / 0)
+    desk.storage.subscribe_events(lambda: woken.append("second"))
+    desk.storage._wake_event_readers()
+    assert woken == ["second"]
+    assert [type(error) for error in reported] == [ZeroDivisionError]
 
 
 async def test_readers_that_unsubscribe_while_being_woken_disturb_nobody(desk: Any) -> None:

@@ -199,3 +199,20 @@ async def test_a_callback_that_fails_does_not_keep_others_from_their_answers() -
     await bench.journal.close()
     assert bench.settled == [("good", Settlement.DURABLE)]
     assert [context["message"] for context in reported] == ["settling bad of station 7 failed"]
+
+
+async def test_an_application_that_fails_when_told_does_not_stop_the_journal() -> None:
+    bench = Bench(maximum_units=2)
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context["message"]))
+
+    def fail(_argument: object) -> None:
+        raise RuntimeError("a bug in the application")
+
+    bench.journal.on_pressure = bench.journal.on_committed = fail
+    bench.submit("a")
+    bench.submit("b")
+    bench.journal.begin()
+    await bench.journal.close()
+    assert bench.settled == [("a", Settlement.DURABLE), ("b", Settlement.DURABLE)]
+    assert reported == ["raising the pressure failed", "telling of a commit failed", "ending the pressure failed"]

@@ -309,7 +309,10 @@ class Journal(Protocol):
         """Drain and stop; later submissions settle as UNAVAILABLE."""
 
     def statistics(self) -> Mapping[str, float]:
-        """Counters for metrics: batches, units, largest batch, seconds spent committing, units waiting."""
+        """Counters for metrics: `batches`, `units` settled, `largest_batch`, `commit_seconds`, `units_waiting`,
+        `bytes_waiting`, `retries`, `quarantined`; `failing_seconds`: how long the database has not taken a batch, 0
+        while it does (readiness).
+        """
 
 
 class Storage(Protocol):

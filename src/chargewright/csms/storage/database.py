@@ -4,6 +4,7 @@ Reading is SQLAlchemy Core, compiled for the dialect and executed by the driver;
 `statements.py`.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -143,7 +144,12 @@ class Database(ABC):
 
     def _wake_event_readers(self) -> None:
         for callback in tuple(self._event_readers):
-            callback()
+            try:
+                callback()
+            except Exception as error:
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": f"waking the event reader {callback!r} failed", "exception": error}
+                )
 
     async def touch_stations(self, seen: Mapping[int, int]) -> None:
         """Note when stations were last heard: station id → µs. To be collected by the caller and called rarely."""

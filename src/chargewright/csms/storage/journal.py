@@ -14,13 +14,15 @@ What can go wrong, and what follows:
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from chargewright.clock import Clock
 from chargewright.csms.storage.base import Settlement, StorageError, StorageUnavailable, Unit
 from chargewright.csms.storage.batch import Outcome
 
 __all__ = ["Driver", "GroupCommitJournal"]
+
+Argument = TypeVar("Argument")
 
 MAXIMUM_UNITS: Final = 20_000
 MAXIMUM_BYTES: Final = 64 * 2**20
@@ -102,11 +104,12 @@ class GroupCommitJournal:
             self._unsettled_units >= self._maximum_units or self._unsettled_bytes >= self._maximum_bytes
         ):
             self._is_pressed = True
-            self.on_pressure(True)
+            self._tell("raising the pressure", self.on_pressure, True)
 
     def begin(self) -> None:
         """Start committing; called once, on the running event loop."""
         self._task = asyncio.get_running_loop().create_task(self._commit_batches(), name="storage journal")
+        self._task.add_done_callback(_report_end)
 
     async def drain(self) -> None:
         """Wait until everything submitted so far is settled."""
@@ -188,7 +191,7 @@ class GroupCommitJournal:
             self._largest_batch = max(self._largest_batch, len(units))
             self._commit_seconds += self._clock.monotonic() - began
             outcome.publish()
-            self.on_committed(outcome)
+            self._tell("telling of a commit", self.on_committed, outcome)
             self._settle(units, outcome.settlements)
             return
 
@@ -226,27 +229,40 @@ class GroupCommitJournal:
         await asyncio.sleep(seconds)
         return True
 
+    def _tell(self, what: str, callback: Callable[[Argument], None], argument: Argument) -> None:
+        try:
+            callback(argument)
+        except Exception as error:
+            _report(what, error)
+
     def _settle(self, units: Sequence[Unit], settlements: Sequence[Settlement]) -> None:
         for unit, settlement in zip(units, settlements, strict=True):
             self._unsettled_bytes -= len(unit.raw)
             try:
                 unit.on_settled(unit, settlement)
             except Exception as error:
-                # One call's bug must not keep its neighbours from their answers.
-                asyncio.get_running_loop().call_exception_handler(
-                    {"message": f"settling {unit.action} of station {unit.station_id} failed", "exception": error}
-                )
+                _report(f"settling {unit.action} of station {unit.station_id}", error)
         self._unsettled_units -= len(units)
         self._settled += len(units)
         if self._is_pressed and (
             self._unsettled_units < self._maximum_units // 2 and self._unsettled_bytes < self._maximum_bytes // 2
         ):
             self._is_pressed = False
-            self.on_pressure(False)
+            self._tell("ending the pressure", self.on_pressure, False)
         while self._drains and self._drains[0][0] <= self._settled:
             _, settled = self._drains.popleft()
             if not settled.done():
                 settled.set_result(None)
+
+
+def _report(what: str, error: BaseException) -> None:
+    """A callback's bug goes to the loop's handler: it must not keep other calls from their answers."""
+    asyncio.get_running_loop().call_exception_handler({"message": f"{what} failed", "exception": error})
+
+
+def _report_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _report("the storage journal", error)
 
 
 def _ignore_pressure(is_high: bool) -> None:

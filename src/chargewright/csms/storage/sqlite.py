@@ -45,7 +45,7 @@ OLDEST_SQLITE: Final = (3, 37, 0)
 # What the committing connection must answer when asked; the rest is tuning.
 REQUIRED_PRAGMAS: Final[Mapping[str, object]] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 TUNING: Final = (
-    "PRAGMA busy_timeout=2000",
+    "PRAGMA busy_timeout=100",  # ms, on the loop's thread; the journal tries again by itself
     "PRAGMA cache_size=-65536",  # KiB
     "PRAGMA wal_autocheckpoint=4000",  # pages; fewer, larger checkpoints
     "PRAGMA journal_size_limit=67108864",
@@ -80,23 +80,28 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         """Take the lock; raises `StorageError` naming the directory and the process that has it."""
-        self._path = directory / LOCK_FILE
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
-            os.close(self._descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
             raise StorageError(
                 f"the data directory {directory} is in use by another chargewright (process {holder or 'unknown'}); "
                 "stop that one, or choose another directory"
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._descriptor: int | None = descriptor
 
     def release(self) -> None:
         """Give the directory free. The file stays: removing it would race with whoever waits for it."""
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class SqliteStorage(Database):
