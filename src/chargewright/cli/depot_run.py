@@ -69,7 +69,6 @@ async def _run(settings: DepotSettings, for_seconds: float | None, as_json: bool
 
 
 async def _view(depot: Depot, console: Console) -> None:
-    models = {identity: f"PICS {pics}" for identity, pics in STATIONS.items()}
     rated_w = {
         identity: tuple(outlet.max_power_w for outlet in product.outlets)
         for identity, product in depot.products.items()
@@ -100,7 +99,7 @@ async def _view(depot: Depot, console: Console) -> None:
     )
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
-            live.update(draw(snapshots(), models, rated_w, heading, counters()), refresh=True)
+            live.update(draw(snapshots(), STATIONS, rated_w, heading, counters()), refresh=True)
             await asyncio.sleep(REFRESH_SECONDS)
 
 

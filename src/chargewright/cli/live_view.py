@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +25,19 @@ COLOURS: Final[Mapping[ChargePointStatus, str]] = {
     ChargePointStatus.UNAVAILABLE: "bright_black",
     ChargePointStatus.FAULTED: "bold red",
 }
-POWER_BAR: Final = 12  # characters
+POWER_BAR: Final = 6  # characters
+COLUMNS: Final[tuple[tuple[str, int, JustifyMethod], ...]] = (
+    ("station", 21, "left"),
+    ("", 1, "right"),
+    ("status", 13, "left"),
+    ("power", 8, "right"),
+    ("", POWER_BAR, "left"),
+    ("SoC", 5, "right"),
+    ("transaction", 11, "right"),
+    ("energy", 9, "right"),
+    ("id tag", 6, "left"),
+    ("done", 4, "right"),
+)
 WINDOW_SECONDS: Final = 5.0
 
 
@@ -54,19 +66,13 @@ def draw(
 ) -> RenderableType:
     """The whole picture. `models` and `rated_w` (per connector) are by station id."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("station")
-    table.add_column("connector", justify="right")
-    table.add_column("status", min_width=13)
-    table.add_column("power", justify="right", min_width=9)
-    table.add_column("", min_width=POWER_BAR)
-    table.add_column("battery", justify="right")
-    table.add_column("this transaction", justify="right")
-    table.add_column("id tag")
-    table.add_column("completed", justify="right")
-    table.add_column("meter", justify="right", min_width=12)
+    for name, width, justify in COLUMNS:
+        table.add_column(name, min_width=width, justify=justify, no_wrap=True)
     for identity, station in stations.items():
         for connector, rated in zip(station.connectors, rated_w[identity], strict=True):
             table.add_row(*_row(station, connector, models[identity], rated))
+        if len(station.connectors) == 1:
+            table.add_row(Text(models[identity], style="dim"))
     return Group(Text(heading, style="bold"), table, Text(counters), Text("Ctrl-C ends it in order.", style="dim"))
 
 
@@ -87,18 +93,17 @@ def _row(station: StationSnapshot, connector: ConnectorSnapshot, model: str, rat
         f"{connector.power_w / 1000:.1f} kW" if connector.power_w else "",
         Text("█" * bar, style="bright_blue"),
         "" if connector.soc_percent is None else f"{connector.soc_percent:.0f} %",
-        _transaction(connector),
+        *_transaction(connector),
         connector.id_tag or "",
         f"{station.transactions_completed}" if is_first else "",
-        f"{connector.register_wh / 1000:.3f} kWh",
     ]
 
 
-def _transaction(connector: ConnectorSnapshot) -> str:
+def _transaction(connector: ConnectorSnapshot) -> tuple[str, str]:
     if not connector.has_transaction:
-        return ""
+        return "", ""
     number = "…" if connector.transaction_id is None else f"{connector.transaction_id}"
-    return f"#{number}  {(connector.transaction_energy_wh or 0) / 1000:.3f} kWh"
+    return number, f"{(connector.transaction_energy_wh or 0) / 1000:.3f} kWh"
 
 
 def one_line(stations: Mapping[str, StationSnapshot], counters: str) -> str:
