@@ -1,14 +1,16 @@
 """A station for tests: raw OCPP-J over the `websockets` library, nothing of our own transport or framing."""
 
+import asyncio
 import base64
 import itertools
 import json
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 
-__all__ = ["BOOT", "PASSWORD", "WireStation", "seed_text"]
+__all__ = ["BOOT", "PASSWORD", "WireStation", "eventually", "seed_text"]
 
 PASSWORD = "8f3a51c06be24d7798a1b2c3d4e5f607"
 BOOT = {"chargePointVendor": "Wire", "chargePointModel": "Test"}
@@ -18,6 +20,13 @@ def seed_text(*identities: str, extra: str = "") -> str:
     """A seed file with these stations, all with `PASSWORD`, and the id tag TAG."""
     stations = "\n".join(f'[[station]]\nidentity = "{name}"\npassword = "{PASSWORD}"' for name in identities)
     return f'{stations}\n[[id_tag]]\nid_tag = "TAG"\n{extra}'
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for something that has no event to wait for: what a library notices when it next looks."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # see above
+            await asyncio.sleep(0.02)
 
 
 class WireStation:

@@ -1,0 +1,79 @@
+"""Settings: where they come from, which wins, and what is said of wrong ones."""
+
+from pathlib import Path
+
+import pytest
+
+from chargewright.csms.config import Settings, load_settings, split_address
+from chargewright.errors import ConfigurationError
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "chargewright.toml"
+    path.write_text('heartbeat_interval_seconds = 1\nboot_retry_interval_seconds = 1\nocpp = "127.0.0.1:1"\n')
+    monkeypatch.setenv("CHARGEWRIGHT_BOOT_RETRY_INTERVAL_SECONDS", "2")
+    monkeypatch.setenv("CHARGEWRIGHT_OCPP", "127.0.0.1:2")
+    settings = load_settings({"ocpp": "127.0.0.1:3", "http": None}, path)
+    assert settings.heartbeat_interval_seconds == 1
+    assert settings.boot_retry_interval_seconds == 2
+    assert settings.ocpp == "127.0.0.1:3"
+    assert settings.http == "127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "named"),
+    [
+        ("ocpp", "9000", ["--ocpp", "'9000'", "host:port"]),
+        ("ocpp", "localhost:99999", ["--ocpp", "65535"]),
+        ("unknown_stations", "maybe", ["--unknown-stations", "'maybe'", "'reject' or 'accept'"]),
+        ("log_level", "loud", ["--log-level", "'loud'"]),
+    ],
+)
+def test_a_wrong_option_is_named(argument: str, value: str, named: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({argument: value})
+    for part in named:
+        assert part in str(caught.value)
+
+
+def test_a_wrong_variable_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARGEWRIGHT_HEARTBEAT_INTERVAL_SECONDS", "0")
+    with pytest.raises(ConfigurationError, match="CHARGEWRIGHT_HEARTBEAT_INTERVAL_SECONDS"):
+        load_settings({})
+
+
+@pytest.mark.parametrize(
+    ("text", "named"), [("heartbeat = 1", "HEARTBEAT"), ("ocpp = 1", "OCPP"), ("no toml", "a TOML file")]
+)
+def test_a_wrong_file_is_named(text: str, named: str, tmp_path: Path) -> None:
+    path = tmp_path / "chargewright.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({}, path)
+    assert named in str(caught.value)
+    assert "chargewright.toml" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="that exists"):
+        load_settings({}, tmp_path / "missing.toml")
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = load_settings({"bootstrap_token": "a secret", "credential_key": "00" * 16})
+    assert "a secret" not in repr(settings)
+    assert "0000" not in repr(settings)
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("127.0.0.1:0", ("127.0.0.1", 0)), ("[::1]:9000", ("::1", 9000)), ("localhost:1", ("localhost", 1))],
+)
+def test_addresses(text: str, expected: tuple[str, int]) -> None:
+    assert split_address(text) == expected
