@@ -60,7 +60,7 @@ class Wire:
 class ScriptedCsms:
     """Answers well, or as `answers[action]` says: a payload, a CALLERROR code, SILENCE, or a function of the request.
 
-    `calls` holds every CALL of the station, in order, with its virtual time; `order` every frame, by action or "answer".
+    `calls` holds every CALL of the station with its virtual time; `order` every frame, by action or "answer".
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:

@@ -15,7 +15,7 @@ def test_a_reset_stops_transactions_and_boots(kind: str, reason: str) -> None:
         world.virtual.plug(1, car())
         world.virtual.show_tag("TAG")
         await csms.expect("StartTransaction")
-        await asyncio.sleep(60)
+        await asyncio.sleep(65)
         assert await csms.call("Reset", type=kind) == {"status": "Accepted"}
         assert csms.order[-1] == "answer"
         stop = await csms.expect("StopTransaction")

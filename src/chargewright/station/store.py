@@ -114,7 +114,10 @@ class StationStore:
         self.path = str(path)
         self._depth = 0
         # Opened and used on the event loop's thread; commits are short and ordered, which a thread would only blur.
-        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
+        except sqlite3.Error as error:
+            raise StationStoreError(self.path, str(error)) from error
         try:
             self._prepare(random)
         except sqlite3.Error as error:

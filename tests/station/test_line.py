@@ -1,0 +1,128 @@
+"""Staying connected: attempts, back-off, early messages, and both ways to end."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+import structlog
+from tests.station.scripted_csms import ScriptedCsms
+
+from chargewright.clock import LoopClock
+from chargewright.errors import ConfigurationError, ConnectionLost
+from chargewright.simulation import simulate
+from chargewright.station.line import Line
+from chargewright.transport.connection import CloseInfo
+
+
+class Subject:
+    def __init__(self, clock: LoopClock) -> None:
+        self.clock = clock
+        self.csms = ScriptedCsms(clock.now)
+        self.attempts: list[float] = []
+        self.seen: list[Any] = []
+        self.error: Exception | None = None
+        self.on_open: Callable[[Any], None] = lambda connection: None
+        self.line = Line(
+            self.open,
+            opened=lambda connection: self.seen.append("opened"),
+            received=lambda message: self.seen.append(message),
+            lost=lambda: self.seen.append("lost"),
+            delay_seconds=lambda attempt, random: attempt * 10.0,
+            random=Random(1),
+            log=structlog.get_logger(),
+        )
+
+    async def open(self, **callbacks: Any) -> Any:
+        self.attempts.append(self.clock.monotonic())
+        if self.error is not None:
+            raise self.error
+        connection = await self.csms.connect("memory", **callbacks)
+        self.on_open(connection)
+        return connection
+
+
+def live(main: Callable[[Subject], Any]) -> None:
+    async def run(clock: LoopClock) -> None:
+        subject = Subject(clock)
+        running = asyncio.create_task(subject.line.run())
+        await main(subject)
+        subject.line.end()
+        await running
+
+    simulate(run)
+
+
+def test_the_wait_grows_with_each_attempt_and_starts_anew_after_success() -> None:
+    async def main(subject: Subject) -> None:
+        subject.error = ConnectionLost("nobody there")
+        await asyncio.sleep(65)
+        assert subject.attempts == pytest.approx([0, 10, 30, 60], abs=0.01)
+        subject.error = None
+        await asyncio.sleep(40)
+        assert subject.seen == ["opened"]
+        assert subject.csms.wire is not None
+        subject.csms.wire.abort()
+        await asyncio.sleep(15)
+        assert subject.seen == ["opened", "lost", "opened"]
+        assert subject.attempts[-1] - subject.attempts[-2] == pytest.approx(15, abs=0.1)
+
+    live(main)
+
+
+def test_a_message_that_comes_with_the_handshake_is_not_lost() -> None:
+    async def main(subject: Subject) -> None:
+        subject.on_open = lambda connection: connection.on_message(b"early")
+        await asyncio.sleep(1)
+        assert subject.seen == ["opened", b"early"]
+
+    live(main)
+
+
+def test_a_connection_that_is_closed_before_it_is_handed_over_counts_as_lost() -> None:
+    async def main(subject: Subject) -> None:
+        subject.on_open = lambda connection: connection.on_close(CloseInfo(1008))
+        await asyncio.sleep(1)
+        assert subject.seen == ["lost"]
+        subject.on_open = lambda connection: None
+        await asyncio.sleep(15)
+        assert subject.seen == ["lost", "opened"]
+
+    live(main)
+
+
+def test_dropping_and_restarting_lead_to_new_connections() -> None:
+    async def main(subject: Subject) -> None:
+        await asyncio.sleep(1)
+        subject.line.drop()
+        await asyncio.sleep(20)
+        subject.line.restart(3.0)
+        await asyncio.sleep(4)
+        assert subject.seen == ["opened", "lost", "opened", "lost", "opened"]
+        assert subject.csms.closed == [1006, 1000]
+
+    live(main)
+
+
+def test_ending_says_goodbye_and_interrupts_a_wait() -> None:
+    async def main(subject: Subject) -> None:
+        await asyncio.sleep(1)
+
+    async def waiting(subject: Subject) -> None:
+        subject.error = ConnectionLost("nobody there")
+        await asyncio.sleep(1)
+
+    live(main)
+    live(waiting)
+
+
+def test_an_address_that_cannot_be_used_is_not_tried_again() -> None:
+    async def run(clock: LoopClock) -> None:
+        subject = Subject(clock)
+        subject.error = ConfigurationError("--csms", "", "http://x", "ws://")
+        with pytest.raises(ConfigurationError):
+            await subject.line.run()
+        assert len(subject.attempts) == 1
+
+    simulate(run)

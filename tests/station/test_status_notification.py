@@ -1,0 +1,87 @@
+"""Statuses: every change while online, the present one after a silence (§4.9)."""
+
+import asyncio
+
+from tests.station.bench import Bench, failed
+from tests.station.world import World, car, live, product
+
+from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus
+from chargewright.station.context import CallFailure, StatusReport
+from chargewright.station.status_notification import StatusNotifications
+
+
+def test_info_is_cut_to_what_the_wire_takes() -> None:
+    bench = Bench(product())
+    notifications = StatusNotifications(bench.context)
+    notifications.report(
+        StatusReport(1, ChargePointStatus.FAULTED, ChargePointErrorCode.OTHER_ERROR, "very long " * 20)
+    )
+    assert len(bench.calls[0].info) == 50
+    bench.store.close()
+
+
+def test_what_changed_offline_is_told_once_as_it_is_then() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        csms.cut()
+        await asyncio.sleep(5)
+        world.virtual.plug(1, car())
+        await asyncio.sleep(5)
+        world.virtual.unplug(1)
+        await asyncio.sleep(5)
+        world.virtual.plug(1, car())
+        await asyncio.sleep(5)
+        csms.is_reachable = True
+        await csms.expect("StatusNotification", 3)
+        await asyncio.sleep(5)
+        assert csms.statuses(1) == ["Available", "Preparing"]
+        assert csms.statuses(0) == ["Available"]
+
+    live(main)
+
+
+def test_a_reconnect_without_change_tells_nothing() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await asyncio.sleep(5)
+        world.csms.cut()
+        await asyncio.sleep(5)
+        world.csms.is_reachable = True
+        await asyncio.sleep(60)
+        assert len(world.csms.of("StatusNotification")) == 2
+
+    live(main)
+
+
+def test_a_report_that_was_under_way_when_the_line_broke_is_told_again() -> None:
+    bench = Bench(product())
+    notifications = StatusNotifications(bench.context)
+    report = StatusReport(1, ChargePointStatus.PREPARING)
+    bench.answers.append(failed(CallFailure.LOST))
+    notifications.report(report)
+    notifications.online()
+    notifications.online()
+    assert [call.status for call in bench.calls] == [ChargePointStatus.PREPARING] * 2
+    bench.store.close()
+
+
+def test_a_refused_report_is_not_told_for_ever() -> None:
+    bench = Bench(product())
+    notifications = StatusNotifications(bench.context)
+    bench.answers.append(failed(CallFailure.REFUSED))
+    notifications.report(StatusReport(1, ChargePointStatus.PREPARING))
+    notifications.online()
+    assert len(bench.calls) == 1
+    bench.store.close()
+
+
+def test_a_fault_is_told_with_its_code() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.station.set_fault(1, ChargePointErrorCode.GROUND_FAILURE)
+        await asyncio.sleep(1)
+        told = world.csms.of("StatusNotification")[-1]
+        assert (told["status"], told["errorCode"]) == ("Faulted", "GroundFailure")
+
+    live(main)
