@@ -7,6 +7,7 @@ in one event loop. It makes no thread itself: with a database in memory and list
 import asyncio
 import os
 import random
+import re
 import socket
 import uuid
 from collections.abc import Callable, Mapping
@@ -130,7 +131,7 @@ class Csms:
         settings = self.settings
         seed = None if settings.seed is None else read_seed(settings.seed)
         database = settings.db or f"sqlite:///{settings.data / 'chargewright.sqlite3'}"
-        storage = self._storage = self._given_storage or await open_storage(database, self._clock)
+        storage = self._storage = self._given_storage or await _opened(database, self._clock)
         for station in await storage.stations():
             self._directory.put_station(station)
         for id_tag in await storage.id_tags():
@@ -272,7 +273,7 @@ class Csms:
         storage, self._storage = self._storage, None
         if storage is not None:
             await storage.close()
-        _log.info("stopped", **numbers)
+            _log.info("stopped", **numbers)
 
     # What others ask.
 
@@ -374,6 +375,14 @@ class Csms:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a task failed", task=task.get_name(), exc_info=task.exception())
+
+
+async def _opened(url: str, clock: Clock) -> Storage:
+    try:
+        return await open_storage(url, clock)
+    except StorageError as error:
+        # The URL may hold a password; which database it is, is told without user and password.
+        raise StorageError(f"{re.sub('//[^/]*@', '//', url)}: {error}") from error
 
 
 async def _bound(option: str, address: str, listening: Any) -> Any:
