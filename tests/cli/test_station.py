@@ -1,0 +1,94 @@
+"""`chargewright station` as a process, against a central system made of the `ocpp` library."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import pytest
+from tests.station.csms_process import central_system
+
+KEY = "00112233445566778899aabbccddeeff"
+
+
+async def station(*arguments: str, **environment: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "chargewright.cli.main",
+        "station",
+        *arguments,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+async def test_drivers_charge_and_the_result_is_told(tmp_path: Path) -> None:
+    async with central_system() as csms:
+        process = await station(
+            *("run", "kempower_s_series", "--csms", csms.url, "--id", "DC-01", "--data", str(tmp_path)),
+            *("--speed", "2000", "--seed", "4", "--for", "6", "--json", "--id-tag", "MY-CARD"),
+        )
+        assert (await csms.expect("StartTransaction"))["id_tag"] == "MY-CARD"
+        await csms.expect("StopTransaction")
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err
+        told = json.loads(out)
+        assert told["station_id"] == "DC-01" and told["transactions_completed"] >= 1
+        assert told["energy_completed_wh"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_in_order(number: signal.Signals, tmp_path: Path) -> None:
+    async with central_system() as csms:
+        secret = tmp_path / "key"
+        secret.write_text(KEY + "\n")
+        process = await station(
+            *("run", "minimal", "--csms", csms.url, "--id", "CW 1", "--data", str(tmp_path), "--driver", "none"),
+            *("--password-file", str(secret), "--vendor", "ACME", "--model", "Box"),
+        )
+        boot = await csms.expect("BootNotification")
+        assert (boot["charge_point_vendor"], boot["charge_point_model"]) == ("ACME", "Box")
+        await csms.expect("StatusNotification")
+        process.send_signal(number)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err
+        assert out.decode() == "CW 1: 0 transactions completed, 0.000 kWh\n"
+        assert KEY not in err.decode()
+        expected = base64.b64encode(b"CW 1:" + bytes.fromhex(KEY)).decode()
+        assert csms.authorizations == [f"Basic {expected}"]
+    assert csms.close_codes == [1001]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--password-env", "CW_NOT_SET"), "CW_NOT_SET"),
+        (("--password-env", "CW_KEY", "--password-file", "x"), "only one"),
+        (("--password-env", "CW_KEY"), "32 to 40"),
+        (("--password-file", "/nonexistent"), "/nonexistent"),
+        (("--log-level", "loud"), "loud"),
+    ],
+)
+async def test_wrong_options_are_named_and_secrets_are_not(
+    arguments: tuple[str, ...], named: str, tmp_path: Path
+) -> None:
+    process = await station(
+        *("run", "minimal", "--csms", "ws://127.0.0.1:1", "--id", "A", "--data", str(tmp_path), *arguments),
+        CW_KEY="too short a key",
+    )
+    _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 2
+    assert named in err.decode() and "too short a key" not in err.decode()
+
+
+async def test_alone_it_shows_its_help() -> None:
+    process = await station()
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
+    assert b"run" in out and b"Usage" in out

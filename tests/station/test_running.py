@@ -1,0 +1,69 @@
+"""Settings that are wrong are named, with the exit code for it."""
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import structlog
+
+from chargewright.errors import ConfigurationError
+from chargewright.station.running import RunSettings, product_from, run
+from chargewright.station.store import StationStore
+from chargewright.station.virtual import store_path
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> object:
+    yield
+    structlog.reset_defaults()
+
+
+def settings(data: Path, **changes: Any) -> RunSettings:
+    values: dict[str, Any] = {
+        "pics": "minimal",
+        "csms_url": "ws://127.0.0.1:1/ocpp",
+        "station_id": "CW 1",
+        "data": data,
+        "for_seconds": 0.1,
+        "has_drivers": False,
+    }
+    return RunSettings(**(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"pics": "nonesuch"}, "nonesuch"),
+        ({"pics": "ampeco_platform"}, "Charging Station Management System"),
+        ({"station_id": "a/b"}, "a/b"),
+        ({"speed": 0.0}, "--speed"),
+        ({"has_drivers": True}, "--id-tag"),
+        ({"transport": "pigeon"}, "pigeon"),
+        ({"csms_url": "http://127.0.0.1:1", "for_seconds": 20.0}, "http://127.0.0.1:1"),
+    ],
+)
+def test_wrong_settings_are_named(
+    changes: dict[str, Any], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(settings(tmp_path, **changes), as_json=False) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_a_directory_in_use_or_of_no_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with StationStore(store_path(tmp_path, "CW 1"), Random(1)):
+        assert run(settings(tmp_path), as_json=False) == 4
+    assert "another process" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert run(settings(tmp_path / "file" / "below"), as_json=False) == 4
+
+
+def test_without_a_csms_it_waits_and_ends_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(settings(tmp_path), as_json=False) == 0
+    assert capsys.readouterr().out == "CW 1: 0 transactions completed, 0.000 kWh\n"
+
+
+def test_only_the_pics_of_a_station_makes_a_station() -> None:
+    assert product_from("minimal").model == "CW-MINIMAL"
+    with pytest.raises(ConfigurationError):
+        product_from("ampeco_platform")

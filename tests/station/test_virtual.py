@@ -1,0 +1,52 @@
+"""A station with its surroundings."""
+
+import asyncio
+from pathlib import Path
+from random import Random
+
+from tests.station.world import World, car, live
+
+from chargewright.station.store import StationStore
+from chargewright.station.virtual import store_path
+
+
+def test_every_identity_has_a_file_name_of_its_own() -> None:
+    names = [store_path(Path("d"), identity).name for identity in ("A B", "A:B", "a", "A", "ä")]
+    assert len(set(names)) == 5
+    assert all("/" not in name and ":" not in name for name in names)
+
+
+def test_waiting_ends_when_it_is_true_or_the_time_is_over() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        waiting = asyncio.create_task(
+            world.virtual.wait_until(lambda: world.virtual.look(1).status.value == "Preparing", 100)
+        )
+        await asyncio.sleep(10)
+        world.virtual.plug(1, car())
+        assert await waiting
+        began = world.clock.monotonic()
+        assert not await world.virtual.wait_until(lambda: world.virtual.look(1).has_transaction, 100)
+        assert round(world.clock.monotonic() - began) == 100
+
+    live(main)
+
+
+def test_the_meter_goes_on_where_it_stood(tmp_path: Path) -> None:
+    path = tmp_path / "station.sqlite3"
+
+    async def first(world: World) -> int:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await asyncio.sleep(1000)
+        await world.close()
+        return world.virtual.station.meter_readings()[1]
+
+    async def second(world: World) -> int:
+        return world.virtual.station.meter_readings()[1]
+
+    with StationStore(path, Random(1)) as store:
+        stood_at = live(first, store=store)
+    with StationStore(path, Random(1)) as store:
+        assert live(second, store=store) == stood_at > 0
