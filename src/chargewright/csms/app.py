@@ -71,8 +71,8 @@ class Csms:
     """One central system.
 
     `storage` is used instead of the one that the settings name, and closed by `stop` like it; `listen` instead of the
-    settings' WebSocket library (a `LoopbackNetwork` has one). `dice` makes message ids, `entropy` secrets. `vendors` are
-    extensions for DataTransfer by vendorId. `seed` is applied after the settings' seed file.
+    settings' WebSocket library (a `LoopbackNetwork` has one). `dice` makes message ids, `entropy` secrets. `vendors`
+    are extensions for DataTransfer by vendorId. `seed` is applied after the settings' seed file.
     """
 
     def __init__(
