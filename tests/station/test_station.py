@@ -2,7 +2,8 @@
 
 import asyncio
 
-from tests.station.world import World, car, live
+import pytest
+from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 
 def test_it_boots_charges_and_stops() -> None:
@@ -25,3 +26,72 @@ def test_it_boots_charges_and_stops() -> None:
         assert csms.statuses(1)[-1] == "Available"
 
     live(main)
+
+
+def test_a_csms_that_says_too_much_does_not_keep_it_from_booting() -> None:
+    async def main(world: World) -> None:
+        world.csms.answers["BootNotification"] = {
+            "status": "Accepted",
+            "currentTime": "2026-01-01T00:00:00+02",
+            "interval": 300,
+            "greeting": "hello",
+        }
+        await world.boot()
+        # What it orders must be exact, though.
+        refused = await world.csms.call("GetConfiguration", key=["HeartbeatInterval"], greeting="hello")
+        assert refused[0] == "FormationViolation"
+
+    live(main)
+
+
+def test_it_ends_with_a_goodbye_and_energy_off() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("StartTransaction")
+        await asyncio.sleep(10)
+        await world.close()
+        assert world.csms.closed == [1001]
+        assert not world.virtual.connectors[0].is_closed
+        register = world.virtual.station.meter_readings()[1]
+        assert world.store.register(1)[0] == pytest.approx(register, abs=1)
+        await asyncio.sleep(100)
+        assert world.virtual.station.meter_readings()[1] == register
+        # Reported after the next boot, as this product claims.
+        assert world.csms.of("StopTransaction") == []
+
+    live(main)
+
+
+def test_a_product_that_stops_before_going_down_does_so() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("StartTransaction")
+        await world.close()
+        assert [payload["reason"] for payload in world.csms.of("StopTransaction")] == ["PowerLoss"]
+
+    live(main, product(stops_before_power_down=True))
+
+
+def test_a_snapshot_shows_what_is_going_on_and_hides_the_tag() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(2, car(soc=0.5))
+        world.virtual.show_tag("0123456789ABCDEF", 2)
+        await world.csms.expect("StartTransaction")
+        await asyncio.sleep(60)
+        snapshot = world.virtual.station.snapshot()
+        assert (snapshot.station_id, snapshot.is_connected, snapshot.is_accepted) == ("CW 1", True, True)
+        idle, busy = snapshot.connectors
+        assert not idle.has_transaction and idle.power_w == 0
+        assert busy.status.value == "Charging" and busy.power_w == pytest.approx(100_000)
+        assert busy.transaction_id == world.csms.transaction_id
+        assert busy.transaction_energy_wh == pytest.approx(100_000 / 60, abs=2) == snapshot.energy_running_wh
+        assert busy.soc_percent is not None and busy.soc_percent > 50
+        assert busy.id_tag == "…CDEF"
+        assert snapshot.messages_sent >= 8 and snapshot.messages_received >= 7
+
+    live(main, product(SOCKET, DC_CABLE))

@@ -12,6 +12,8 @@ from chargewright.clock import Clock
 from chargewright.errors import ConnectionLost, LocalProtocolError
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST, Action
 from chargewright.protocol.v16.base import Message
+from chargewright.protocol.v16.coding import decode
+from chargewright.protocol.v16.salvage import Salvaged, salvage
 from chargewright.rpc.connection import RpcConnection
 from chargewright.rpc.errors import InternalFault, RpcError
 from chargewright.rpc.events import (
@@ -29,13 +31,21 @@ from chargewright.station.context import Answer, CallFailed, CallFailure
 from chargewright.station.hardware.interface import Timer
 from chargewright.transport.connection import Connection
 
-__all__ = ["Command", "Link", "Traffic"]
+__all__ = ["Command", "Link", "Traffic", "read_tolerantly"]
 
 ResponseType = TypeVar("ResponseType", bound=Message)
 # Serves one CALL of the CSMS; None: no answer may be given (§4.2, while Rejected). Raises RpcError to refuse.
 Command = Callable[[Message], Answer | None]
 # Status reports and the like wait here while one CALL is under way; far more than a station can have.
 WAITING_BOUND: Final = 1000
+
+
+def read_tolerantly(kind: type[Message], payload: bytes | msgspec.Raw) -> Salvaged:
+    """Read an answer with harmless deviations, but a CALL as the schema says.
+
+    A CSMS that adds a field to an answer must not keep a station from booting; what it orders must be exact.
+    """
+    return Salvaged(decode(kind, payload), ()) if kind in ACTION_OF_REQUEST else salvage(kind, payload)
 
 
 class Traffic(msgspec.Struct):
@@ -190,6 +200,12 @@ class Link:
             case CallReceived():
                 self._serve(event)
             case ResultReceived():
+                if event.deviations:
+                    self._log.info(
+                        "the CSMS deviates",
+                        action=event.action.name,
+                        deviations=[str(item) for item in event.deviations],
+                    )
                 self._finish(event.call_id, event.response)
             case ErrorReceived():
                 self._finish(event.call_id, CallFailed(event.action.name, CallFailure.REFUSED, str(event.error)))

@@ -30,6 +30,10 @@ from chargewright.transport.reconnect import BackOff, back_off_seconds
 __all__ = ["RunSettings", "product_from", "run"]
 
 BACK_OFF: Final = BackOff()
+# When the first driver comes (to connector 1; later to the others), before `speed`.
+FIRST_GAP_SECONDS: Final = 120.0
+# How long drivers and their last transactions may take at the end.
+GOODBYE_SECONDS: Final = 5.0
 # After the goodbye the peer has `Limits.close_seconds` to answer; then the socket is dropped anyway.
 FAREWELL_SECONDS: Final = 10.0
 
@@ -126,18 +130,32 @@ async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_se
     if for_seconds is not None:
         loop.call_later(for_seconds, told.set)
     life = asyncio.create_task(virtual.station.run())
-    visits = [asyncio.create_task(driver.run()) for driver in drivers]
+    visits = [
+        asyncio.create_task(driver.run(FIRST_GAP_SECONDS * number)) for number, driver in enumerate(drivers, start=1)
+    ]
     waiting = asyncio.create_task(told.wait())
     try:
         done, _ = await asyncio.wait([life, waiting, *visits], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {waiting}:
             # Neither the station nor a driver ends by itself: this raises what ended it.
             task.result()
+        await _let_leave(virtual, drivers, visits)
     finally:
         for task in (waiting, *visits):
             task.cancel()
         await virtual.station.close()
         await _finish(life)
+
+
+async def _let_leave(virtual: VirtualStation, drivers: list[Driver], visits: list[asyncio.Task[None]]) -> None:
+    """Let the drivers stop charging and go, and the CSMS hear of it, if that does not take long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            for driver in drivers:
+                driver.call_off()
+            await asyncio.gather(*visits)
+            if drivers and virtual.station.snapshot().is_connected:
+                await virtual.station.wait_until_told()
 
 
 async def _finish(life: Awaitable[None]) -> None:

@@ -29,7 +29,7 @@ from chargewright.station.data_transfer import data_transfer
 from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, TagReader
 from chargewright.station.heartbeat import Heartbeat
 from chargewright.station.line import Line
-from chargewright.station.link import Command, Link
+from chargewright.station.link import Command, Link, read_tolerantly
 from chargewright.station.meter import Metering, measure
 from chargewright.station.offline_queue import OfflineQueue
 from chargewright.station.product import Product
@@ -280,7 +280,11 @@ class Station:
 
     def _new_rpc(self) -> RpcConnection:
         return RpcConnection(
-            Role.STATION, ACTIONS, new_call_id=lambda: next(self._call_ids), offered=self._commands.keys()
+            Role.STATION,
+            ACTIONS,
+            new_call_id=lambda: next(self._call_ids),
+            salvage=read_tolerantly,
+            offered=self._commands.keys(),
         )
 
     def _accepted(self, interval: int) -> None:
@@ -332,7 +336,7 @@ class Station:
             heartbeat=lambda: self._heartbeat.beat(is_triggered=True),
             statuses=self._statuses.repeat,
             meter_value=self._metering.triggered,
-            transaction_id=self._transaction_id,
+            transaction_id=lambda number: self._transactions.transaction_id(connectors[number - 1].transaction_key),
         )
         table: dict[str, Callable[[Any], Answer]] = {
             "ChangeAvailability": self._availability.change_availability,
@@ -361,17 +365,13 @@ class Station:
         self._boot.ask()
         return True
 
-    def _transaction_id(self, connector_id: int) -> int | None:
-        key = self._connectors[connector_id - 1].transaction_key
-        return None if key is None else self._transactions.transaction(key).transaction_id
-
     # What blocks tell one another.
-
-    def _read_meter(self, connector_id: int) -> MeterReading:
-        return self._connectors[connector_id - 1].read_meter()
 
     def _put(self, action: str, request: Message, transaction_key: int | None) -> None:
         self._queue.put(action, request, transaction_key)
+
+    def _read_meter(self, connector_id: int) -> MeterReading:
+        return self._connectors[connector_id - 1].read_meter()
 
     def _status_changed(self, report: StatusReport) -> None:
         self._log.info("status", connector=report.connector_id, status=report.status.value)

@@ -204,6 +204,10 @@ class Transactions:
                 return transaction.key
         return None
 
+    def transaction_id(self, key: int | None) -> int | None:
+        """The CSMS's id of a transaction; None for none, and while the start is not answered."""
+        return None if key is None else self._store.transaction(key).transaction_id
+
     def transaction(self, key: int) -> StoredTransaction:
         """One transaction that is not wholly reported."""
         return self._store.transaction(key)
