@@ -1,6 +1,7 @@
 """One connection: claimed before it is read, answered when durable, bounded, and no danger to its neighbours."""
 
 import asyncio
+import gc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.csms.bench import Workbench
 
 from chargewright.csms.handlers.table import HANDLERS
 from chargewright.csms.instants import microseconds
+from chargewright.csms.ports import CallContext
 from chargewright.csms.storage.base import ClaimRecord, StorageError, Unit
 from chargewright.protocol.v16.actions import ACTIONS, Role
 from chargewright.rpc.errors import PropertyConstraintViolation
@@ -266,3 +268,26 @@ async def test_an_unreadable_time_is_the_time_of_receipt_and_the_repeat_is_recog
     ((instant, text),) = await bench.rows("SELECT start_instant, station_time FROM charging_transaction")
     assert instant == microseconds(datetime(2026, 3, 1, 12, tzinfo=UTC))
     assert text == "yesterday"
+
+
+async def test_messages_are_freed_without_the_garbage_collector(bench: Workbench) -> None:
+    connection = await bench.connect()
+    values = [{"timestamp": START["timestamp"], "sampledValue": [{"value": "1"}]}]
+    calls: list[tuple[str, Any]] = [
+        ("Heartbeat", {}),
+        ("Authorize", {"idTag": "TAG"}),
+        ("MeterValues", {"connectorId": 1, "meterValue": values}),
+        ("MeterValues", {"connectorId": 1, "meterValue": []}),
+        ("DataTransfer", {"vendorId": "v"}),
+    ]
+    for action, payload in calls:
+        await bench.exchange(connection, action, payload)
+    gc.collect()
+    gc.disable()
+    try:
+        for action, payload in calls * 20:
+            await bench.exchange(connection, action, payload)
+        found = [thing for thing in gc.get_objects() if isinstance(thing, (Unit, CallContext))]
+    finally:
+        gc.enable()
+    assert found == []

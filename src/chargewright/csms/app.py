@@ -312,6 +312,10 @@ class Csms:
 
     def _welcome(self, station: StationRow, connection: Connection) -> None:
         assert self._ports is not None
+        if self._not_ready is not None:
+            # Admitted just before the end began.
+            connection.close(GOING_AWAY, "the CSMS is stopping")
+            return
         self._sessions.arrive(Session(station, connection, self._ports, self._sessions))
 
     def _adopt(self, identity: str, connection: Connection) -> None:

@@ -236,15 +236,24 @@ class Session:
         self._send()
 
     def _on_call(self, event: CallReceived, received: float) -> None:
+        call = _Call(self, event, received, microseconds(self._ports.clock.now()))
+        self.last_received_at = call.received_at
+        if self._serve(event, call):
+            self._ports.journal.submit(call.unit)
+            if self._unanswered >= self._ports.unanswered_calls:
+                self.hold(Hold.UNANSWERED)
+        else:
+            call.let_go()
+
+    def _serve(self, event: CallReceived, call: "_Call") -> bool:
+        """Run the handler, and answer what need not wait; whether there is something to store."""
         ports = self._ports
         action = event.action.name
-        call = _Call(self, event, received, microseconds(ports.clock.now()))
-        self.last_received_at = call.received_at
         if action != "BootNotification" and not ports.directory.is_served(self.station):
             error = SecurityFault(f"registration of this station is {self.station.registration}: only BootNotification")
             self._rpc.refuse(event.call_id, error)
             self.counts["refused SecurityError"] += 1
-            return
+            return False
         if not self.station.booted and action in _TRANSACTION_ACTIONS:
             call.deviates("before-boot", "", "")
         try:
@@ -252,24 +261,21 @@ class Session:
         except RpcError as refusal:
             self._rpc.refuse(event.call_id, refusal)
             self.counts[f"refused {refusal.code.value}"] += 1
-            return
+            return False
         except Exception:
             self._fail(event.call_id, action)
-            return
+            return False
         if event.deviations:
             self._note_deviations(call.unit, event)
+        has_records = bool(call.unit.records)
         if not isinstance(answer, WhenDurable):
             self._rpc.answer(event.call_id, answer)
-            if call.unit.records:
-                ports.journal.submit(call.unit)
-        elif call.unit.records:
+        elif has_records:
             call.build = answer.build
             self._unanswered += 1
-            ports.journal.submit(call.unit)
-            if self._unanswered >= ports.unanswered_calls:
-                self.hold(Hold.UNANSWERED)
         else:
             self._answer(call, answer.build)
+        return has_records
 
     def _on_other(self, event: Event) -> None:
         if isinstance(event, CallRefused):
@@ -369,5 +375,11 @@ class _Call(CallContext):
             session._ports.unreadable_times,
         )
 
+    def let_go(self) -> None:
+        """Break the circle of call, unit and callback, so that both are freed now and not by the garbage collector."""
+        self.build = None
+        del self.unit
+
     def _settled(self, unit: Unit, settlement: Settlement) -> None:
         self.session.settled(self, settlement)
+        self.let_go()
