@@ -92,8 +92,8 @@ def test_a_power_cut_in_a_transaction_loses_nothing() -> None:
         assert stop["reason"] == "PowerLoss"
         assert stop["idTag"] == "TAG"
         assert stop["meterStop"] - start["meterStart"] == drawn_wh > 0
-        # The last moment that is known to belong to it: the sample after 60 s.
-        assert stop["timestamp"] == "2026-01-01T00:01:00.000Z"
+        # The last moment that is known to belong to it: when the meter last kept its register.
+        assert "2026-01-01T00:01:20" <= stop["timestamp"] <= "2026-01-01T00:01:31"
         contexts = [value["context"] for item in stop["transactionData"] for value in item["sampledValue"]]
         assert contexts == ["Transaction.Begin", "Sample.Periodic", "Transaction.End"]
         await asyncio.sleep(1)
@@ -145,8 +145,9 @@ def test_everything_survives_in_the_file_of_a_process_that_is_gone(tmp_path: Pat
         registers = [int(payload["meterValue"][0]["sampledValue"][0]["value"]) for _, payload in messages[1:4]]
         assert registers == sorted(registers)
         # What flowed after the last kept reading is gone with the simulated meter; nothing else is told.
-        assert stop["meterStop"] == registers[-1] == world.virtual.station.meter_readings()[1]
-        assert registers[-1] <= seen["register_wh"]
+        assert registers[-1] <= stop["meterStop"] == world.virtual.station.meter_readings()[1]
+        # Ten seconds at 11 kW are the most that can be missing.
+        assert seen["register_wh"] - 32 <= stop["meterStop"] <= seen["register_wh"]
 
     with StationStore(path, Random(1)) as store:
         seen = live(before, store=store)

@@ -1,7 +1,7 @@
 """A connector made of arithmetic: contactor, meter, control pilot and lock that agree with one another.
 
-Energy is integrated exactly between two moments at which something changes, so nothing ticks: the only timer is the one
-for the moment at which the vehicle has enough.
+Energy is integrated exactly between two moments at which something changes, so nothing has to tick: there is one timer
+for the moment at which the vehicle has enough, and one for the memory of the meter.
 """
 
 import math
@@ -30,6 +30,8 @@ AMBIENT_CELSIUS: Final = 25.0
 # Above ambient at full load, and how fast that is approached.
 HEATING_CELSIUS: Final = 20.0
 HEATING_SECONDS: Final = 600.0
+# While energy flows the register is kept this often: as much is forgotten at most when the process is killed.
+KEEP_SECONDS: Final = 10.0
 # A timer may fire a rounding error early; this much later the vehicle is certainly satisfied.
 MARGIN_SECONDS: Final = 0.001
 
@@ -64,6 +66,7 @@ class SimulatedConnector:
         self._temperature = AMBIENT_CELSIUS
         self._last = clock.monotonic()
         self._wake: Timer | None = None
+        self._keeping: Timer | None = None
         self._lock = None if outlet.has_fixed_cable else SimulatedCableLock()
 
     @property
@@ -106,10 +109,11 @@ class SimulatedConnector:
         return vehicle
 
     def cut_power(self) -> None:
-        """The grid is gone: the contactor falls open and no reading leaves any more."""
-        self._advance()
-        self._is_closed = False
-        self._settle()
+        """The grid is gone: the contactor falls open, and the meter writes nothing any more."""
+        self.open()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
 
     # Contactor.
 
@@ -124,6 +128,8 @@ class SimulatedConnector:
             raise LocalProtocolError(f"contactor cannot close in pilot state {self._state.name}")
         self._advance()
         self._is_closed = True
+        if self._keeping is None:
+            self._keeping = self._call_later(KEEP_SECONDS, self._keep_on)
         self._settle()
 
     def open(self) -> None:
@@ -242,6 +248,13 @@ class SimulatedConnector:
             seconds = self.vehicle.seconds_until_satisfied(usable_w, is_dc=self.outlet.is_dc)
             if math.isfinite(seconds):
                 self._wake = self._call_later(seconds + MARGIN_SECONDS, self._have_enough)
+
+    def _keep_on(self) -> None:
+        """Keep the register now, and again as long as energy flows."""
+        self._keeping = None
+        if self._is_closed:
+            self.read()
+            self._keeping = self._call_later(KEEP_SECONDS, self._keep_on)
 
     def _have_enough(self) -> None:
         self._wake = None
