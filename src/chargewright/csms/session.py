@@ -20,11 +20,11 @@ from chargewright.csms.directory import Directory
 from chargewright.csms.handlers.table import Handler, Services
 from chargewright.csms.instants import UnreadableTimes, microseconds
 from chargewright.csms.ports import CallContext, WhenDurable
+from chargewright.csms.services.events import make_event
 from chargewright.csms.storage.base import (
     ClaimRecord,
     DeviationRecord,
     DisconnectRecord,
-    EventRecord,
     Journal,
     Record,
     Settlement,
@@ -139,10 +139,8 @@ class Session:
         self.connection.on_message = self._receive
         self.connection.on_close = self._closed
         claim = ClaimRecord(node=self._ports.node, address=self.address)
-        event = EventRecord(
-            kind="station.connected",
-            body={"address": self.address, "subprotocol": self.connection.peer.subprotocol, "node": self._ports.node},
-        )
+        body = {"address": self.address, "subprotocol": self.connection.peer.subprotocol, "node": self._ports.node}
+        event = make_event("station.connected", body)
         unit = self.unit("Claim", self._claimed, claim, event)
         self._ports.journal.submit(unit)
 
@@ -168,7 +166,7 @@ class Session:
 
     def tell(self, kind: str, body: Mapping[str, Any]) -> None:
         """Write an event of our own about this station."""
-        self._ports.journal.submit(self.unit(kind, self._noted, EventRecord(kind=kind, body=body)))
+        self._ports.journal.submit(self.unit(kind, self._noted, make_event(kind, body)))
 
     def unit(self, action: str, on_settled: Callable[[Unit, Settlement], None], *records: Record) -> Unit:
         """A unit of this session that no message caused."""
@@ -202,11 +200,11 @@ class Session:
         body = {"code": info.code, "reason": info.reason, "byPeer": info.by_peer, "node": self._ports.node}
         records: list[Record] = [
             DisconnectRecord(code=info.code, reason=info.reason),
-            EventRecord(kind="station.disconnected", body=body),
+            make_event("station.disconnected", body),
         ]
         if info.code == MESSAGE_TOO_BIG and not info.by_peer:
             # It keeps what we did not take and will send it again for ever: somebody must look.
-            records.append(EventRecord(kind="alarm.message_too_big", body={"reason": info.reason}))
+            records.append(make_event("alarm.message_too_big", {"reason": info.reason}))
             _log.error("a message of the station is too big", station=self.station.identity, reason=info.reason)
         self._ports.journal.submit(self.unit("Disconnect", self._noted, *records))
 

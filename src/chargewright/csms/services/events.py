@@ -1,11 +1,39 @@
 """The event log: what readers are told, as rows of the unit that the event tells of."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from chargewright.csms.ports import CallContext
 from chargewright.csms.storage.base import EventRecord, StartRecord, StopRecord
+from chargewright.errors import LocalProtocolError
 
-__all__ = ["EventsService"]
+__all__ = ["EVENT_KINDS", "EventsService", "make_event"]
+
+EVENT_KINDS: Final[Mapping[str, str]] = {
+    "alarm.identity_contested": "two devices use one identity: `evictions` so far, `address` of the newest",
+    "alarm.message_too_big": "the station sent more than `message_bytes` and will send it again: `reason`",
+    "alarm.quarantined": "the database refused a message of the station; its frame is in quarantine: `action`",
+    "connector.status": "StatusNotification: `connectorId`, `status`, `errorCode` as sent, `info`, `vendorErrorCode`, "
+    "`timestamp` as sent",
+    "station.booted": "BootNotification: `status` is our answer; `chargePointVendor`, `chargePointModel`, "
+    "`chargePointSerialNumber`, `firmwareVersion`",
+    "station.connected": "a connection took the station over: `address`, `subprotocol`, `node`",
+    "station.disconnected": "the connection is gone: `code`, `reason`, `byPeer` (who began to close), `node`",
+    "transaction.started": "StartTransaction, once: `transactionId`, `connectorId`, `idTag`, `idTagStatus`, `meterStart`, "
+    "`timestamp` as sent, `reservationId`, `flags`",
+    "transaction.stopped": "StopTransaction, once: `transactionId` as sent, `matched` (whether it ended an open "
+    "transaction), `idTag`, `meterStop`, `reason`, `timestamp` as sent",
+}
+
+
+def make_event(
+    kind: str, body: Mapping[str, Any], start: StartRecord | None = None, stop: StopRecord | None = None
+) -> EventRecord:
+    """An event of one of `EVENT_KINDS`; raises `LocalProtocolError` for any other: readers know only what is
+    documented."""
+    if kind not in EVENT_KINDS:
+        raise LocalProtocolError(f"{kind!r} is not in EVENT_KINDS")
+    return EventRecord(kind=kind, body=body, start=start, stop=stop)
 
 
 class EventsService:
@@ -23,4 +51,4 @@ class EventsService:
         """Add an event of that kind; into the body of one with `start` or `stop` the journal writes what it found
         out."""
         present = {name: value for name, value in body.items() if value is not None}
-        call.add(EventRecord(kind=kind, body=present, start=start, stop=stop))
+        call.add(make_event(kind, present, start, stop))
