@@ -17,7 +17,7 @@ import msgspec
 
 from chargewright.clock import SystemClock
 from chargewright.csms.app import Csms
-from chargewright.csms.config import Settings
+from chargewright.csms.config import load_settings
 from chargewright.csms.seed import read_seed
 from chargewright.errors import ConfigurationError
 from chargewright.station.ev.driver import Driver, Habits
@@ -84,9 +84,8 @@ class Depot:
         settings.data.mkdir(parents=True, exist_ok=True)
         seed_file = _seed_file(settings.data)
         self._passwords = _passwords(seed_file)
-        self.csms = Csms(
-            Settings(data=settings.data, ocpp=settings.ocpp, http=settings.http), seed=read_seed(seed_file)
-        )
+        given = {"data": settings.data, "ocpp": settings.ocpp, "http": settings.http}
+        self.csms = Csms(load_settings(given), seed=read_seed(seed_file))
         self._at_start: dict[str, StationSnapshot] = {}
         self._final: Summary | None = None
         self._stores = ExitStack()

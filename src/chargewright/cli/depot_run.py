@@ -1,12 +1,14 @@
 """From start to exit code: runs the depot, shows it, ends it on a signal."""
 
 import asyncio
+import logging
 import signal
 import sys
 import time
 from typing import Final
 
 import msgspec
+import structlog
 import uvloop
 from rich.console import Console
 from rich.live import Live
@@ -31,7 +33,11 @@ def run(settings: DepotSettings, *, for_seconds: float | None, as_json: bool) ->
     """Run until a signal or for so many seconds, and return the exit code that `chargewright up --help` documents."""
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
-        with (settings.data / LOG_FILE).open("a") as log:
+        log = (settings.data / LOG_FILE).open("a")
+    except OSError as error:
+        return _failed(4, f"cannot use the data directory {settings.data}: {error.strerror}")
+    try:
+        with log:
             configure_log("info", log)
             summary = uvloop.run(_run(settings, for_seconds, as_json))
     except ConfigurationError as error:
@@ -44,6 +50,10 @@ def run(settings: DepotSettings, *, for_seconds: float | None, as_json: bool) ->
         )
     except ChargewrightError as error:
         return _failed(1, error)
+    finally:
+        # The log file is closed: whoever goes on in this process must not write to it.
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
     _tell(summary, as_json)
     return 0
 
