@@ -19,8 +19,8 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "`chargePointSerialNumber`, `firmwareVersion`",
     "station.connected": "a connection took the station over: `address`, `subprotocol`, `node`",
     "station.disconnected": "the connection is gone: `code`, `reason`, `byPeer` (who began to close), `node`",
-    "transaction.started": "StartTransaction, once: `transactionId`, `connectorId`, `idTag`, `idTagStatus`, `meterStart`, "
-    "`timestamp` as sent, `reservationId`, `flags`",
+    "transaction.started": "StartTransaction, once: `transactionId`, `connectorId`, `idTag`, `idTagStatus`, "
+    "`meterStart`, `timestamp` as sent, `reservationId`, `flags`",
     "transaction.stopped": "StopTransaction, once: `transactionId` as sent, `matched` (whether it ended an open "
     "transaction), `idTag`, `meterStop`, `reason`, `timestamp` as sent",
 }
