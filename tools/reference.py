@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import click
 import typer.main
 from rich.console import Console
 
@@ -25,6 +24,9 @@ STATE_TABLES: Final = (
     ("chargewright.rpc.state", "TRANSITIONS", "Outgoing CALL of one connection (OCPP-J 4.1.1)"),
     ("chargewright.protocol.v16.connector_status", "TRANSITIONS", "Connector status (§4.9)"),
     ("chargewright.protocol.v16.connector_status", "CONNECTOR_ZERO_TRANSITIONS", "Status of connector 0 (§4.9)"),
+    ("chargewright.station.boot", "TRANSITIONS", "Registration of our station (§4.2)"),
+    ("chargewright.station.transaction", "TRANSITIONS", "Transaction of our station (§4.8, §4.10)"),
+    ("chargewright.station.ev.pilot", "TRANSITIONS", "Control pilot (IEC 61851-1)"),
 )
 
 
@@ -41,6 +43,8 @@ def words(value: Any) -> str:
         return str(value.value)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple | frozenset):
+        return ", ".join(sorted(words(each) for each in value))
     return "" if value is None else str(value)
 
 
@@ -93,7 +97,9 @@ def state_machines() -> str:
             for cue, after in moves.items()
         ]
         source = module.removeprefix("chargewright.").replace(".", "/")
-        parts.append(f"## {title}\n\n`{source}.py`, `{name}`\n\n" + table(("from", "on", "to"), rows))
+        # The matrix of §4.9 names a cell for each pair; the other tables name a state for each cue.
+        head = ("from", "to", "cell") if module.endswith("connector_status") else ("from", "on", "to")
+        parts.append(f"## {title}\n\n`{source}.py`, `{name}`\n\n" + table(head, rows))
     return "\n".join(parts)
 
 
@@ -128,32 +134,29 @@ def commands() -> str:
             for parameter in command.params
             if parameter.name != "help"
         ]
-        if rows and not isinstance(command, click.Group):
+        if rows and not hasattr(command, "commands"):
             parts.append(table(("option", "argument", "meaning"), rows))
     return "\n".join(parts)
 
 
-def _walk(path: tuple[str, ...], command: click.Command) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def _walk(path: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     yield path, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            if child is not None and not child.hidden:
-                yield from _walk((*path, name), child)
+    for name, child in getattr(command, "commands", {}).items():
+        if not child.hidden:
+            yield from _walk((*path, name), child)
 
 
-def _argument(parameter: click.Parameter) -> str:
-    return parameter.human_readable_name if parameter.param_type_name == "argument" else ""
+def _argument(parameter: Any) -> str:
+    return parameter.name.upper() if parameter.param_type_name == "argument" else ""
 
 
-def _option(parameter: click.Parameter) -> str:
+def _option(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return ""
     return ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
 
 
-def _help(parameter: click.Parameter) -> str:
+def _help(parameter: Any) -> str:
     text = " ".join((getattr(parameter, "help", None) or "").split())
     default = parameter.default
     if default is None or callable(default) or default is False or default == "" or str(default).startswith("Sentinel"):

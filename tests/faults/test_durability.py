@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.serving import ServeProcess, data_arguments
 from tests.faults.storm import StormStation, seed_file
+from tests.serving import ServeProcess, data_arguments
 
 STATIONS = 20
 CALLS = 15

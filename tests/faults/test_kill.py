@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.serving import ServeProcess, data_arguments
 from tests.faults.storm import Call, StormStation, seed_file
+from tests.serving import ServeProcess, data_arguments
 
 STATIONS = 100
 KILLS = 20
