@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 # extra → commands whose help must run, commands that must name the extra which they lack
 EXTRAS = {
-    "": ([["--help"]], {"serve": "csms", "station": "station", "up": "csms"}),
+    "": ([["--help"]], {"serve": "csms", "station": "station", "up": "csms,station"}),
     "csms": ([["--help"], ["serve", "--help"]], {}),
     "console": ([["--help"], ["serve", "--help"]], {}),
     "station": ([["--help"], ["station", "run", "--help"]], {"serve": "csms"}),

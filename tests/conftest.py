@@ -1,0 +1,46 @@
+"""What holds for every test: time is summed per folder, and a test that is left out says why."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+# pytest's own words where a mark gives none.
+NO_REASON = ("", "unconditional skip", "Skipped", "Skipped: unconditional skip", "Skipped: ")
+
+
+class FolderTimes:
+    """Sums the time of set-up, call and tear-down per folder, and notes what was left out without a reason."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self.tests: Counter[str] = Counter()
+        self.unexplained: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        parts = Path(report.nodeid.split("::")[0]).parts[1:]
+        folder = "/".join(parts[:2]) if parts[0] == "csms" and len(parts) > 2 else parts[0]
+        self.seconds[folder if not folder.endswith(".py") else "(top)"] += report.duration
+        if report.when == "call":
+            self.tests[folder if not folder.endswith(".py") else "(top)"] += 1
+        if report.skipped:
+            given = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
+            if given.removeprefix("reason: ").strip() in NO_REASON:
+                self.unexplained.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.unexplained:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section("time per folder")
+        for folder, seconds in self.seconds.most_common():
+            terminalreporter.write_line(f"{seconds:8.1f} s  {self.tests[folder]:5d} tests  {folder}")
+        terminalreporter.write_line(f"{sum(self.seconds.values()):8.1f} s  {sum(self.tests.values()):5d} tests  in all")
+        for test in self.unexplained:
+            terminalreporter.write_line(f"left out without a reason: {test}", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(FolderTimes(), "folder times")
