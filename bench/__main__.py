@@ -107,11 +107,11 @@ def judge(runs: dict[str, list[Run]], idle_kib: float | None) -> list[Result]:
     rate = {name: statistics.median(run.calls_per_second for run in of) for name, of in runs.items()}
     ours = cpu["chargewright"]
     to_echo, to_library = ours / cpu["bare echo"], ours / cpu["ocpp library"]
-    results = [Result(name=f"MeterValues calls, {name}", value=round(rate[name], 1), unit="calls/s") for name in runs]
+    results = [Result(name=f"calls per second, {name}", value=round(rate[name], 1), unit="1/s") for name in runs]
     results += [Result(name=f"CPU per call, {name}", value=round(cpu[name], 2), unit="µs") for name in runs]
     results += [
         Result(
-            name="durable MeterValues, CPU per call",
+            name="CPU per durable call",
             value=round(ours, 2),
             unit="µs",
             baseline="bare echo",
@@ -120,7 +120,7 @@ def judge(runs: dict[str, list[Run]], idle_kib: float | None) -> list[Result]:
             met=to_echo <= 6,
         ),
         Result(
-            name="durable MeterValues, CPU per call",
+            name="CPU per durable call",
             value=round(ours, 2),
             unit="µs",
             baseline="ocpp library",
@@ -132,7 +132,7 @@ def judge(runs: dict[str, list[Run]], idle_kib: float | None) -> list[Result]:
     if idle_kib is not None:
         results.append(
             Result(
-                name="resident memory per idle connection",
+                name="memory per idle connection",
                 value=round(idle_kib, 2),
                 unit="KiB",
                 target="<= 25",
@@ -146,7 +146,7 @@ def show(results: list[Result], console: Console) -> None:
     """The table a person reads."""
     table = Table(title="Chargewright bench: 200 stations in closed loop, 3 samples a call, SQLite")
     for column in ("what", "value", "unit", "baseline", "ratio", "target", "met"):
-        table.add_column(column, justify="right" if column in {"value", "ratio"} else "left")
+        table.add_column(column, justify="right" if column in {"value", "ratio"} else "left", no_wrap=True)
     for result in results:
         met = "" if result.met is None else ("yes" if result.met else "[bold red]NO[/]")
         ratio = "" if result.ratio is None else f"{result.ratio:g}"

@@ -159,3 +159,14 @@ def test_an_unknown_station_is_adopted_where_the_operator_says_so() -> None:
     assert door.welcomed == ["new NEW", "OPEN"]
     assert door.status("/bad%20%01") == 404
     assert door.status("/SECURED") == 401
+
+
+def test_there_is_an_end_to_taking_on_unknown_stations() -> None:
+    door = Door(accepts_unknown_stations=True, unknown_stations_limit=2)
+    for identity in ("NEW-1", "NEW-2"):
+        admission = door.ask(f"/{identity}")
+        assert isinstance(admission, Admission)
+        admission.on_connected(None)  # type: ignore[arg-type]  # only handed through
+    assert door.welcomed == ["new NEW-1", "new NEW-2"]
+    assert door.status("/NEW-3") == 404
+    assert door.status("/OPEN") == 101, "registered stations are not concerned"

@@ -43,6 +43,7 @@ class AdmissionRules(msgspec.Struct, frozen=True):
 
     credential_key: bytes
     accepts_unknown_stations: bool = False
+    unknown_stations_limit: int = 1000
     accepts_hex_passwords: bool = True
     subprotocols: SubprotocolPolicy = SubprotocolPolicy()
     ping_interval_seconds: float = 60.0
@@ -70,6 +71,7 @@ class Doorkeeper:
         self._is_closed = is_closed
         self._may_enter = may_enter
         self.refused: Counter[int] = Counter()  # by HTTP status
+        self.adopted = 0  # stations that nobody registered and that were taken on since the start
 
     def admit(self, request: UpgradeRequest) -> Admission | Refusal:
         """Decide one upgrade."""
@@ -86,8 +88,7 @@ class Doorkeeper:
         if identity is None:
             return _UNKNOWN
         station = self._directory.station(identity)
-        if station is None and not self._rules.accepts_unknown_stations:
-            _log.info("upgrade refused: unknown identity", station=identity)
+        if station is None and not self._may_adopt(identity):
             return _UNKNOWN
         if station is not None and not self._is_authentic(station, request.headers.get("authorization")):
             _log.warning("upgrade refused: wrong or missing credentials", station=identity)
@@ -102,11 +103,22 @@ class Doorkeeper:
 
         def on_connected(connection: Connection) -> None:
             if station is None:
+                self.adopted += 1
                 self._adopt(identity, connection)
             else:
                 self._welcome(station, connection)
 
         return Admission(agreement.subprotocol, on_connected, self._keepalive(station))
+
+    def _may_adopt(self, identity: str) -> bool:
+        """Whether a station that nobody registered may come in; each makes a row, so there is an end to it."""
+        if not self._rules.accepts_unknown_stations:
+            _log.info("upgrade refused: unknown identity", station=identity)
+            return False
+        if self.adopted >= self._rules.unknown_stations_limit:
+            _log.warning("upgrade refused: the limit of unknown stations is reached", station=identity)
+            return False
+        return True
 
     def _is_authentic(self, station: StationRow, header: str | None) -> bool:
         # A00.FR.001: the connection is made as the profile on record wants it, TLS included, which is not served yet.

@@ -190,6 +190,7 @@ class Csms:
             AdmissionRules(
                 credential_key=credential_key,
                 accepts_unknown_stations=settings.unknown_stations == "accept",
+                unknown_stations_limit=settings.unknown_stations_limit,
                 accepts_hex_passwords=settings.accept_hex_passwords,
                 subprotocols=SubprotocolPolicy(
                     none_in_common=NoneInCommon(settings.no_subprotocol_in_common),

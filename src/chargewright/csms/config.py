@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     unknown_stations: Literal["reject", "accept"] = "reject"
     """What happens to a station that nobody registered: 404 at the upgrade, or a row of its own."""
 
+    unknown_stations_limit: int = Field(default=1000, ge=0)
+    """How many stations that nobody registered one run takes on where they are accepted; beyond it 404."""
+
     unknown_id_tags: Literal["reject", "accept"] = "reject"
     """What an id tag that nobody registered gets: Invalid or Accepted (§4.2, §7.2)."""
 
@@ -183,4 +186,5 @@ def load_settings(arguments: Mapping[str, Any], config: Path | None = None) -> S
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         where = f"--{key.replace('_', '-')}" if key in given else f"{config or ''} or {ENVIRONMENT_PREFIX}{key.upper()}"
-        raise ConfigurationError(where.removeprefix(" or "), "", first["input"], first["msg"]) from error
+        expected = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(where.removeprefix(" or "), "", first["input"], expected) from error
