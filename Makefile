@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt tools/system_packages.sh
 	  echo "chargewright needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 install"; exit 1; }
 	@sh tools/system_packages.sh
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	PIP_CONSTRAINT="$(CURDIR)/constraints.txt" $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
 run: $(STAMP)
