@@ -58,7 +58,7 @@ def test_one_statement_per_kind_with_rows_sorted_by_key() -> None:
     asked, outcome = run(units, {1: 1, 2: 1})
     rows = {statement: rows for statement, rows in asked}
     assert len(asked) == 3
-    assert [row[:2] + row[3:4] for row in rows[INSERT_METER_VALUES]] == [(1, 1, 3), (1, 1, 9), (1, 2, 4), (2, 1, 5)]
+    assert [row[:3] for row in rows[INSERT_METER_VALUES]] == [(3, 1, 1), (4, 1, 2), (5, 2, 1), (9, 1, 1)]
     assert [row[:2] for row in rows[PUT_STATUS]] == [(1, 1), (1, 2)]
     assert outcome.settlements == [Settlement.DURABLE] * 4
 

@@ -13,6 +13,9 @@ TABLES = list(metadata.tables.values())
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_table_has_one_64_bit_id(table: Table) -> None:
+    if table.name == "meter_value_reading":  # an index in the form of a table: all of it is its key
+        assert list(table.primary_key.columns) == list(table.columns)
+        return
     (key,) = table.primary_key.columns
     assert key.name == ("sequence" if table.name == "event" else "id")
     assert isinstance(key.type, BigInteger)
@@ -25,7 +28,7 @@ def test_every_table_is_strict_on_sqlite(table: Table) -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_what_a_station_dated_has_its_text_and_the_time_of_receipt(table: Table) -> None:
-    if "instant" in table.c or "start_instant" in table.c:
+    if (table.name != "meter_value_reading" and "instant" in table.c) or "start_instant" in table.c:
         assert {"station_time", "received_at"} <= set(table.c.keys())
 
 

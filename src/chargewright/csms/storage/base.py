@@ -31,6 +31,7 @@ __all__ = [
     "IdTagRow",
     "Journal",
     "MeterValueRecord",
+    "MeterValueRow",
     "QuarantinedFrame",
     "Record",
     "Settlement",
@@ -105,6 +106,23 @@ class EventRow(msgspec.Struct, kw_only=True):
     kind: str
     created_at: int  # µs
     body: msgspec.Raw
+
+
+class MeterValueRow(msgspec.Struct, kw_only=True, gc=False):
+    """One stored MeterValue (§7.33); fields as in `MeterValueRecord`."""
+
+    id: int
+    station_id: int
+    connector_id: int  # UNKNOWN_CONNECTOR: came with a stop of an unknown transaction
+    transaction_id: int  # as sent; NO_TRANSACTION when absent
+    instant: int
+    station_time: str
+    received_at: int
+    samples: str
+    energy_wh: float | None
+    power_w: float | None
+    soc_percent: float | None
+    transaction_stop_id: int | None  # the stop whose transactionData brought it
 
 
 class ClaimRecord(msgspec.Struct, kw_only=True, gc=False):
@@ -350,6 +368,21 @@ class Storage(Protocol):
     def subscribe_events(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` on the event loop's thread whenever `events_after` has more to give; returns how to
         unsubscribe.
+        """
+
+    async def meter_values(
+        self,
+        station_id: int,
+        *,
+        transaction_id: int | None = None,
+        connector_id: int | None = None,
+        after: tuple[int, int] | None = None,
+        limit: int = 1000,
+    ) -> list[MeterValueRow]:
+        """The station's meter values in order of (instant, id), at most `limit`, those not after `after` left out.
+
+        `transaction_id` is the one sent, NO_TRANSACTION for values sent without; None for all. To read on, give
+        (instant, id) of the last row; to begin at an instant, (instant, 0).
         """
 
     async def touch_stations(self, seen: Mapping[int, int]) -> None:

@@ -122,10 +122,10 @@ class _Collector:
                 if type(record) is MeterValueRecord:  # the hot path, without a call
                     append(
                         (
+                            record.instant,
                             station_id,
                             record.connector_id,
                             record.transaction_id,
-                            record.instant,
                             record.content_hash,
                             record.station_time,
                             unit.received_at,
@@ -212,10 +212,10 @@ class _Collector:
 def meter_value_row(unit: Unit, value: MeterValueRecord, connector_id: int, stop_id: int | None) -> Row:
     """The row of one MeterValue; `stop_id` names the stop whose transactionData brought it."""
     return (
+        value.instant,
         unit.station_id,
         connector_id,
         value.transaction_id,
-        value.instant,
         value.content_hash,
         value.station_time,
         unit.received_at,

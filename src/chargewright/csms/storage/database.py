@@ -10,11 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, FromClause, Select, select, tuple_
 from sqlalchemy.engine import Dialect
 
 from chargewright.clock import Clock
-from chargewright.csms.storage.base import EventRow, IdTagRow, QuarantinedFrame, StationRow, StorageError
+from chargewright.csms.storage.base import (
+    EventRow,
+    IdTagRow,
+    MeterValueRow,
+    QuarantinedFrame,
+    StationRow,
+    StorageError,
+)
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.statements import (
     ADD_STATIONS,
@@ -24,13 +31,46 @@ from chargewright.csms.storage.statements import (
     TOUCH_STATIONS,
     Statement,
 )
-from chargewright.csms.storage.tables import event, id_tag, quarantine, station
+from chargewright.csms.storage.tables import event, id_tag, meter_value, quarantine, station
 from chargewright.csms.storage.transactions import Rows
 
-__all__ = ["Database", "compile_select"]
+__all__ = ["Database", "MeterValueFilter", "compile_select"]
 
 STATION_COLUMNS: Final = tuple(station.c[name] for name in StationRow.__struct_fields__)
+METER_VALUE_COLUMNS: Final = tuple(meter_value.c[name] for name in MeterValueRow.__struct_fields__)
 ID_TAG_COLUMNS: Final = tuple(id_tag.c[name] for name in IdTagRow.__struct_fields__)
+
+
+class MeterValueFilter(msgspec.Struct, frozen=True):
+    """Which meter values `Database.meter_values` was asked for."""
+
+    station_id: int
+    transaction_id: int | None
+    connector_id: int | None
+    after: tuple[int, int] | None
+    limit: int
+
+    def equalities(self, table: FromClause) -> list[ColumnElement[bool]]:
+        """The conditions on the columns of the same names in `table`."""
+        wanted = {
+            "station_id": self.station_id,
+            "transaction_id": self.transaction_id,
+            "connector_id": self.connector_id,
+        }
+        return [table.c[name] == value for name, value in wanted.items() if value is not None]
+
+    def later(self, instant: ColumnElement[int], row_id: ColumnElement[int]) -> list[ColumnElement[bool]]:
+        """The condition that a row comes after the cursor."""
+        return [] if self.after is None else [tuple_(instant, row_id) > tuple_(*self.after)]
+
+    def select(self) -> Select[Any]:
+        """The rows, straight from the table."""
+        return (
+            select(*METER_VALUE_COLUMNS)
+            .where(*self.equalities(meter_value), *self.later(meter_value.c.instant, meter_value.c.id))
+            .order_by(meter_value.c.instant, meter_value.c.id)
+            .limit(self.limit)
+        )
 
 
 def compile_select(statement: Select[Any], dialect: Dialect) -> tuple[str, list[Any]]:
@@ -67,6 +107,10 @@ class Database(ABC):
     @abstractmethod
     def _visible_events(self, statement: Select[Any]) -> Select[Any]:
         """Narrow a SELECT from the event log to the events that every reader may see."""
+
+    @abstractmethod
+    def _select_meter_values(self, wanted: MeterValueFilter) -> Select[Any]:
+        """The SELECT of METER_VALUE_COLUMNS that finds them by this database's index for reading."""
 
     @abstractmethod
     def _station_known(self, row: StationRow) -> None:
@@ -150,6 +194,25 @@ class Database(ABC):
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": f"waking the event reader {callback!r} failed", "exception": error}
                 )
+
+    async def meter_values(
+        self,
+        station_id: int,
+        *,
+        transaction_id: int | None = None,
+        connector_id: int | None = None,
+        after: tuple[int, int] | None = None,
+        limit: int = 1000,
+    ) -> list[MeterValueRow]:
+        """The station's meter values in order of (instant, id), at most `limit`, those not after `after` left out.
+
+        `transaction_id` is the one sent, NO_TRANSACTION for values sent without; None for all. To read on, give
+        (instant, id) of the last row; to begin at an instant, (instant, 0).
+        """
+        wanted = MeterValueFilter(station_id, transaction_id, connector_id, after, limit)
+        names = MeterValueRow.__struct_fields__
+        rows = await self.select(self._select_meter_values(wanted))
+        return [MeterValueRow(**dict(zip(names, row, strict=True))) for row in rows]
 
     async def touch_stations(self, seen: Mapping[int, int]) -> None:
         """Note when stations were last heard: station id → µs. To be collected by the caller and called rarely."""

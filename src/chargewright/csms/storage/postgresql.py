@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from chargewright.clock import Clock
 from chargewright.csms.storage.base import StationRow, StorageError, StorageUnavailable, Unit
 from chargewright.csms.storage.batch import Outcome, apply_batch, changes_stations
-from chargewright.csms.storage.database import Database, storable
+from chargewright.csms.storage.database import Database, MeterValueFilter, storable
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.migration import MIGRATION_LOCK, migrate_postgresql
 from chargewright.csms.storage.notifications import Notifications
@@ -223,6 +223,9 @@ class PostgresqlStorage(Database):
 
     def _visible_events(self, statement: Select[Any]) -> Select[Any]:
         return statement.where(event.c.sequence < literal_column(f"({self._below})"))
+
+    def _select_meter_values(self, wanted: MeterValueFilter) -> Select[Any]:
+        return wanted.select()
 
     def _station_known(self, row: StationRow) -> None:
         """Epochs are read by every batch."""

@@ -25,10 +25,11 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from chargewright.clock import Clock
 from chargewright.csms.storage.base import StationRow, StorageError, StorageUnavailable, Unit
 from chargewright.csms.storage.batch import Outcome, apply_batch
-from chargewright.csms.storage.database import Database, storable
+from chargewright.csms.storage.database import Database, MeterValueFilter, storable
+from chargewright.csms.storage.deferred_index import DeferredIndex, select_meter_values
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.migration import migrate_sqlite
-from chargewright.csms.storage.statements import INSERT_QUARANTINE, SQLITE_CHUNKS, Statement
+from chargewright.csms.storage.statements import INSERT_METER_VALUES, INSERT_QUARANTINE, SQLITE_CHUNKS, Statement
 from chargewright.csms.storage.transactions import Rows, TransactionIds
 from chargewright.errors import ConfigurationError
 
@@ -121,6 +122,8 @@ class SqliteStorage(Database):
             migrate_sqlite(self._connection)
             self._set_pragmas(path)
             self._epochs.update(self._connection.execute("SELECT id, epoch FROM station"))
+            self._reading_index = DeferredIndex(self._connection)
+            self._reading_index.catch_up()
             (self._sequence,) = self._connection.execute("SELECT coalesce(max(sequence), 0) FROM event").fetchone()
             # What is in memory is seen by one connection only.
             self._reading_connection = self._connection if path == MEMORY else _connect(path)
@@ -161,12 +164,13 @@ class SqliteStorage(Database):
             ids = self._ids.snapshot()
             try:
                 self._begin()
-                outcome = self._apply(units)
-                await self._end("write a batch")
+                outcome, added = self._apply(units)
+                indexed = await self._end("write a batch", index=self._reading_index.is_due(added))
             except BaseException:
                 self._ids.restore(ids)
                 self._rollback()
                 raise
+            self._reading_index.committed(added, indexed)
             for station_id, epoch, _node in outcome.claims:
                 self._epochs[station_id] = epoch
             self._sequence = max(self._sequence, outcome.last_sequence)
@@ -177,15 +181,18 @@ class SqliteStorage(Database):
         row = (unit.station_id, storable(unit.action), unit.raw, storable(reason), unit.received_at)
         await self._write([(INSERT_QUARANTINE, [row])])
 
-    def _apply(self, units: Sequence[Unit]) -> Outcome:
+    def _apply(self, units: Sequence[Unit]) -> tuple[Outcome, int]:
+        """What the batch did, and how many meter values it brought."""
         steps = apply_batch(units, self._epochs, self._sequence, self._ids)
+        added = 0
         try:
             statement, rows = next(steps)
             while True:
+                if statement is INSERT_METER_VALUES:
+                    added = len(rows)
                 statement, rows = steps.send(self._execute(statement, rows))
         except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+            return end.value, added
 
     def _execute(self, statement: Statement, rows: Rows) -> Rows:
         texts, execute = statement.for_sqlite, self._connection.execute
@@ -208,19 +215,24 @@ class SqliteStorage(Database):
         except sqlite3.Error as error:
             raise storage_error(error, "begin a transaction") from error
 
-    async def _end(self, purpose: str) -> None:
+    async def _end(self, purpose: str, index: bool = False) -> int | None:
+        """Commit, with a step of the deferred index before it if `index`; returns how many rows that step indexed."""
         try:
             if self._committer is None:
-                self._connection.execute("COMMIT")
-                return
-            committing = _in_thread(self._committer, self._connection.execute, "COMMIT")
+                return self._commit(index)
+            committing = _in_thread(self._committer, self._commit, index)
             try:
-                await asyncio.shield(committing)
+                return await asyncio.shield(committing)
             except asyncio.CancelledError:
                 await asyncio.wait([committing])  # nobody else may use the connection before
                 raise
         except sqlite3.Error as error:
             raise storage_error(error, purpose) from error
+
+    def _commit(self, index: bool) -> int | None:
+        indexed = self._reading_index.write() if index else None
+        self._connection.execute("COMMIT")
+        return indexed
 
     def _rollback(self) -> None:
         # Some errors (a full disk) have rolled back already.
@@ -265,6 +277,9 @@ class SqliteStorage(Database):
     def _visible_events(self, statement: Select[Any]) -> Select[Any]:
         # A single writer numbers events in the order in which it commits them.
         return statement
+
+    def _select_meter_values(self, wanted: MeterValueFilter) -> Select[Any]:
+        return select_meter_values(wanted)
 
     def _station_known(self, row: StationRow) -> None:
         self._epochs.setdefault(row.id, row.epoch)

@@ -57,10 +57,10 @@ INSERT_METER_VALUES: Final = _insert(
     "store meter values",
     "meter_value",
     (
+        ("instant", INT),
         ("station_id", INT),
         ("connector_id", INT),
         ("transaction_id", INT),
-        ("instant", INT),
         ("content_hash", INT),
         ("station_time", TEXT),
         ("received_at", INT),
@@ -70,7 +70,7 @@ INSERT_METER_VALUES: Final = _insert(
         ("soc_percent", REAL),
         ("transaction_stop_id", INT),
     ),
-    "ON CONFLICT (station_id, connector_id, transaction_id, instant, content_hash) DO NOTHING",
+    "ON CONFLICT (instant, station_id, connector_id, transaction_id, content_hash) DO NOTHING",
 )
 
 INSERT_EVENTS: Final = _insert(

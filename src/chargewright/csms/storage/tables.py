@@ -30,10 +30,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import INTEGER, REAL
 
-__all__ = ["TRANSACTION_ID_MAXIMUM", "metadata"]
+__all__ = ["ONLY", "TRANSACTION_ID_MAXIMUM", "metadata"]
 
 # The largest transactionId that we give out: many stations keep it in a signed 32-bit integer.
 TRANSACTION_ID_MAXIMUM: Final = 2**31 - 1
+
+# Key in `info` of what only one database has; its value is the name of that database's dialect.
+ONLY: Final = "only"
 
 metadata = MetaData(
     naming_convention={
@@ -261,7 +264,9 @@ transaction_stop = Table(
     sqlite_strict=True,
 )
 
-# One row per MeterValue of the wire (docs/adr/0001). The unique key is also the index for reading.
+# One row per MeterValue of the wire (docs/adr/0001). The unique key begins with the instant, so that the values of all
+# stations that arrive together share its pages. Rows are never changed, and no id is ever given twice: the deferred
+# index of SQLite depends on both.
 meter_value = Table(
     "meter_value",
     metadata,
@@ -279,8 +284,31 @@ meter_value = Table(
     Column("soc_percent", DOUBLE),
     Column("transaction_stop_id", INT64),  # the stop whose transactionData brought it
     UniqueConstraint(
-        "station_id", "connector_id", "transaction_id", "instant", "content_hash", name="uq_meter_value_content"
+        "instant", "station_id", "connector_id", "transaction_id", "content_hash", name="uq_meter_value_content"
     ),
+    Index(
+        "ix_meter_value_reading",
+        "station_id",
+        "transaction_id",
+        "connector_id",
+        "instant",
+        info={ONLY: "postgresql"},
+    ),
+    sqlite_strict=True,
+    sqlite_autoincrement=True,
+)
+
+# SQLite's index for reading meter values, filled many rows at a time (`deferred_index.py`). It may still have entries
+# of rows that were deleted; whoever deletes by age deletes here too.
+meter_value_reading = Table(
+    "meter_value_reading",
+    metadata,
+    *(
+        Column(name, INT64, primary_key=True, autoincrement=False)
+        for name in ("station_id", "transaction_id", "connector_id", "instant", "meter_value_id")
+    ),
+    info={ONLY: "sqlite"},
+    sqlite_with_rowid=False,
     sqlite_strict=True,
 )
 

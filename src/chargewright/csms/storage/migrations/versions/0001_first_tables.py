@@ -261,8 +261,29 @@ meter_value = Table(
     Column("soc_percent", DOUBLE),
     Column("transaction_stop_id", INT64),
     UniqueConstraint(
-        "station_id", "connector_id", "transaction_id", "instant", "content_hash", name="uq_meter_value_content"
+        "instant", "station_id", "connector_id", "transaction_id", "content_hash", name="uq_meter_value_content"
     ),
+    Index(
+        "ix_meter_value_reading",
+        "station_id",
+        "transaction_id",
+        "connector_id",
+        "instant",
+        info={"only": "postgresql"},
+    ),
+    sqlite_strict=True,
+    sqlite_autoincrement=True,
+)
+
+meter_value_reading = Table(
+    "meter_value_reading",
+    metadata,
+    *(
+        Column(name, INT64, primary_key=True, autoincrement=False)
+        for name in ("station_id", "transaction_id", "connector_id", "instant", "meter_value_id")
+    ),
+    info={"only": "sqlite"},
+    sqlite_with_rowid=False,
     sqlite_strict=True,
 )
 
@@ -340,8 +361,12 @@ setting = Table(
 
 def upgrade() -> None:
     """Create every table, and the counter of transactionIds."""
+    database = op.get_context().dialect.name
     for table in metadata.sorted_tables:
+        if table.info.get("only", database) != database:
+            continue
         op.execute(CreateTable(table))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            op.execute(CreateIndex(index))
+            if index.info.get("only", database) == database:
+                op.execute(CreateIndex(index))
     op.execute("INSERT INTO id_block (name, next_value) VALUES ('transaction', 1)")
