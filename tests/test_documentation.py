@@ -52,3 +52,32 @@ def test_decision_records_have_their_parts() -> None:
         text = record.read_text()
         for part in ("Status", "Context", "Decision", "Consequences", "Alternatives"):
             assert f"## {part}" in text, f"{record.name} has no section {part}"
+
+
+def test_the_seed_file_page_names_every_key() -> None:
+    from chargewright.csms.seed import IdTagSeed, StationSeed
+
+    page = (FOLDER / "seed-file.md").read_text()
+    keys = [*StationSeed.model_fields, *IdTagSeed.model_fields]
+    assert [key for key in keys if f"| `{key}` |" not in page] == []
+
+
+@pytest.mark.parametrize("name", ["how-to/use-the-library.md"])
+def test_python_in_the_documentation_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / name).read_text(), re.DOTALL):
+        exec(compile(block, name, "exec"), {})
+    assert "ResultReceived" in capsys.readouterr().out
+
+
+def test_toml_in_the_documentation_is_a_seed_that_is_accepted(tmp_path: Path) -> None:
+    from chargewright.csms.seed import read_seed
+
+    blocks = [
+        block for document in DOCUMENTS for block in re.findall(r"```toml\n(.*?)```", document.read_text(), re.DOTALL)
+    ]
+    seeds = [block for block in blocks if "[[station]]" in block]
+    assert len(seeds) >= 4
+    for block in seeds:
+        path = tmp_path / "seed.toml"
+        path.write_text(block)
+        assert read_seed(path).station
