@@ -22,7 +22,7 @@ async def photograph(folder: Path) -> None:
     settings = DepotSettings(data=folder, ocpp="127.0.0.1:0", http="127.0.0.1:0", speed=20, seed=7)
     async with Depot(settings) as depot:
         await asyncio.sleep(SECONDS)
-        console = Console(record=True, width=108, file=io.StringIO())
+        console = Console(record=True, width=126, file=io.StringIO())
         rated_w = {
             name: tuple(outlet.max_power_w for outlet in product.outlets) for name, product in depot.products.items()
         }
@@ -34,7 +34,7 @@ async def photograph(folder: Path) -> None:
             f"{messages} messages, {messages / SECONDS:.1f} per second; {numbers['units']:.0f} units of work durable "
             f"in {numbers['batches']:.0f} commits; {SECONDS:.0f} s"
         )
-        console.print(draw(snapshots, STATIONS, rated_w, heading, counters))
+        console.print(draw(snapshots, STATIONS, rated_w, heading, counters, console.width))
         console.save_svg(str(PICTURE), title="make run")
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from chargewright.cli.live_view import COLOURS, MessageRate, draw, one_line
+from chargewright.cli.live_view import COLOURS, COLUMNS, MessageRate, draw, one_line, visible_columns
 from chargewright.protocol.v16.core import ChargePointStatus
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 
@@ -53,11 +53,11 @@ STATIONS = {
 }
 
 
-def shown() -> str:
-    console = Console(file=io.StringIO(), width=120, record=True)
+def shown(width: int = 130) -> str:
+    console = Console(file=io.StringIO(), width=width, record=True)
     models = {"ONE": "kempower_s_series", "TWO": "minimal"}
     rated_w = {"ONE": (80_000.0, 80_000.0), "TWO": (11_000.0,)}
-    console.print(draw(STATIONS, models, rated_w, "heading", "7 messages"))
+    console.print(draw(STATIONS, models, rated_w, "heading", "7 messages", width))
     return console.export_text()
 
 
@@ -75,10 +75,24 @@ def test_a_charging_connector_shows_its_transaction_and_half_a_bar_at_half_power
 
 def test_a_transaction_without_its_number_yet_shows_dots() -> None:
     waiting = connector(1, ChargePointStatus.CHARGING, 1.0, has_transaction=True, transaction_energy_wh=0)
-    console = Console(file=io.StringIO(), width=120, record=True)
-    console.print(draw({"X": station("X", waiting)}, {"X": "m"}, {"X": (0.0,)}, "", ""))
+    console = Console(file=io.StringIO(), width=130, record=True)
+    console.print(draw({"X": station("X", waiting)}, {"X": "m"}, {"X": (0.0,)}, "", "", 130))
     line = next(line for line in console.export_text().splitlines() if "Charging" in line)
     assert " ".join(line.split()) == "X 1 Charging 0.0 kW … 0.000 kWh 3"
+
+
+@pytest.mark.parametrize("width", [66, 80, 100, 110, 125, 200])
+def test_no_terminal_cuts_a_column_it_shows(width: int) -> None:
+    lines = shown(width).splitlines()
+    head = next(line for line in lines if "station" in line)
+    assert " ".join(head.split()) == " ".join(visible_columns(width))
+    assert max(map(len, lines)) <= width
+    assert not any("…" in line.replace("…ER-1", "") for line in lines)
+
+
+def test_a_narrow_terminal_keeps_what_matters_most() -> None:
+    assert visible_columns(66) == ("station", "connector", "status", "power")
+    assert visible_columns(200) == tuple(name for name, _, _ in COLUMNS)
 
 
 def test_every_status_has_a_colour() -> None:

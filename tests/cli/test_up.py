@@ -114,7 +114,12 @@ async def test_a_busy_port_is_named_with_a_way_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [(("--speed", "0"), "--speed"), (("--ocpp", "nowhere"), "ocpp"), (("--speed", "x"), "--speed")],
+    [
+        (("--speed", "0"), "--speed"),
+        (("--for", "-3"), "--for"),
+        (("--ocpp", "nowhere"), "ocpp"),
+        (("--speed", "x"), "--speed"),
+    ],
 )
 async def test_a_wrong_option_is_named(tmp_path: Path, arguments: tuple[str, ...], named: str) -> None:
     process = await start_up(tmp_path, *arguments)

@@ -31,6 +31,8 @@ LOG_FILE: Final = "up.log"
 
 def run(settings: DepotSettings, *, for_seconds: float | None, as_json: bool) -> int:
     """Run until a signal or for so many seconds, and return the exit code that `chargewright up --help` documents."""
+    if for_seconds is not None and not for_seconds > 0:
+        return _failed(2, ConfigurationError("--for", "", for_seconds, "a number of seconds above 0"))
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
         log = (settings.data / LOG_FILE).open("a")
@@ -107,9 +109,9 @@ async def _view(depot: Depot, console: Console) -> None:
         f"Chargewright: CSMS at ws://{addresses.ocpp[0]}, HTTP at http://{addresses.http[0]}, "
         f"data in {depot.settings.data}"
     )
-    with Live(console=console, auto_refresh=False, transient=False) as live:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
-            live.update(draw(snapshots(), STATIONS, rated_w, heading, counters()), refresh=True)
+            live.update(draw(snapshots(), STATIONS, rated_w, heading, counters(), console.width), refresh=True)
             await asyncio.sleep(REFRESH_SECONDS)
 
 
