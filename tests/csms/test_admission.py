@@ -29,6 +29,21 @@ def basic(identity: str, password: bytes) -> str:
     return "Basic " + base64.b64encode(identity.encode() + b":" + password).decode()
 
 
+class Adoptions:
+    """Whom the doorkeeper sends there."""
+
+    def __init__(self, welcomed: list[Any]) -> None:
+        self.welcomed = welcomed
+        self.rooms = 1000
+
+    def has_room(self, identity: str) -> bool:
+        return self.rooms > 0
+
+    def adopt(self, identity: str, connection: Any) -> None:
+        self.rooms -= 1
+        self.welcomed.append(f"new {identity}")
+
+
 class Door:
     """A doorkeeper and what it told."""
 
@@ -36,11 +51,13 @@ class Door:
         self.welcomed: list[Any] = []
         self.closed: str | None = None
         self.has_room = True
+        self.adoptions = Adoptions(self.welcomed)
+        adoption: Any = self.adoptions
         self.keeper = Doorkeeper(
             Directory(STATIONS),
             AdmissionRules(credential_key=KEY, **rules),
             welcome=lambda station, connection: self.welcomed.append(station.identity),
-            adopt=lambda identity, connection: self.welcomed.append(f"new {identity}"),
+            adoption=adoption,
             is_closed=lambda: self.closed,
             may_enter=lambda: self.has_room,
         )
@@ -162,11 +179,10 @@ def test_an_unknown_station_is_adopted_where_the_operator_says_so() -> None:
 
 
 def test_there_is_an_end_to_taking_on_unknown_stations() -> None:
-    door = Door(accepts_unknown_stations=True, unknown_stations_limit=2)
-    for identity in ("NEW-1", "NEW-2"):
-        admission = door.ask(f"/{identity}")
-        assert isinstance(admission, Admission)
-        admission.on_connected(None)  # type: ignore[arg-type]  # only handed through
-    assert door.welcomed == ["new NEW-1", "new NEW-2"]
-    assert door.status("/NEW-3") == 404
+    door = Door(accepts_unknown_stations=True)
+    door.adoptions.rooms = 1
+    connection: Any = object()
+    door.ask("/NEW-1").on_connected(connection)
+    assert door.welcomed == ["new NEW-1"]
+    assert door.status("/NEW-2") == 404
     assert door.status("/OPEN") == 101, "registered stations are not concerned"

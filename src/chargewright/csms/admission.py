@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from chargewright.csms.adoption import Adoption
 from chargewright.csms.directory import Directory
 from chargewright.csms.storage.base import StationRow
 from chargewright.transport.basic_auth import CHALLENGE, password_from_header, verify_credential
@@ -43,7 +44,6 @@ class AdmissionRules(msgspec.Struct, frozen=True):
 
     credential_key: bytes
     accepts_unknown_stations: bool = False
-    unknown_stations_limit: int = 1000
     accepts_hex_passwords: bool = True
     subprotocols: SubprotocolPolicy = SubprotocolPolicy()
     ping_interval_seconds: float = 60.0
@@ -51,8 +51,8 @@ class AdmissionRules(msgspec.Struct, frozen=True):
 
 
 class Doorkeeper:
-    """Answers upgrades. `welcome` takes an admitted connection over, with its station's row; `adopt` that of a station
-    that nobody registered, by identity. `may_enter` is asked last: False turns everybody away with 503 for a while."""
+    """Answers upgrades. `welcome` takes an admitted connection over, with its station's row; `adoption` that of a
+    station that nobody registered. `may_enter` is asked last: False turns everybody away with 503 for a while."""
 
     def __init__(
         self,
@@ -60,18 +60,17 @@ class Doorkeeper:
         rules: AdmissionRules,
         *,
         welcome: Callable[[StationRow, Connection], None],
-        adopt: Callable[[str, Connection], None],
+        adoption: Adoption,
         is_closed: Callable[[], str | None],
         may_enter: Callable[[], bool],
     ) -> None:
         self._directory = directory
         self._rules = rules
         self._welcome = welcome
-        self._adopt = adopt
+        self._adoption = adoption
         self._is_closed = is_closed
         self._may_enter = may_enter
         self.refused: Counter[int] = Counter()  # by HTTP status
-        self.adopted = 0  # stations that nobody registered and that were taken on since the start
 
     def admit(self, request: UpgradeRequest) -> Admission | Refusal:
         """Decide one upgrade."""
@@ -103,8 +102,7 @@ class Doorkeeper:
 
         def on_connected(connection: Connection) -> None:
             if station is None:
-                self.adopted += 1
-                self._adopt(identity, connection)
+                self._adoption.adopt(identity, connection)
             else:
                 self._welcome(station, connection)
 
@@ -115,7 +113,7 @@ class Doorkeeper:
         if not self._rules.accepts_unknown_stations:
             _log.info("upgrade refused: unknown identity", station=identity)
             return False
-        if self.adopted >= self._rules.unknown_stations_limit:
+        if not self._adoption.has_room(identity):
             _log.warning("upgrade refused: the limit of unknown stations is reached", station=identity)
             return False
         return True

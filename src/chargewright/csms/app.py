@@ -19,6 +19,7 @@ import structlog
 import chargewright.csms.handlers.core  # noqa: F401  # enters its handlers into the table
 from chargewright.clock import Clock, SystemClock
 from chargewright.csms.admission import AdmissionRules, Doorkeeper
+from chargewright.csms.adoption import Adoption
 from chargewright.csms.api.application import create_api
 from chargewright.csms.api.server import HttpServer
 from chargewright.csms.config import Settings, split_address
@@ -45,7 +46,6 @@ from chargewright.transport.connection import (
     GOING_AWAY,
     TRY_AGAIN_LATER,
     Admit,
-    CloseInfo,
     Connection,
     Limits,
     Listener,
@@ -105,6 +105,7 @@ class Csms:
             self._storage_unavailable,
         )
         self._doorkeeper: Doorkeeper | None = None
+        self._adoption: Adoption | None = None
         self._outage: OutageWatch | None = None
         self._feed: EventFeed | None = None
         self._ports: SessionPorts | None = None
@@ -185,12 +186,12 @@ class Csms:
             readmission_per_second=settings.readmission_per_second,
             on_away=self._send_everybody_away,
         )
+        self._adoption = Adoption(storage, self._directory, settings.unknown_stations_limit, self._welcome)
         self._doorkeeper = Doorkeeper(
             self._directory,
             AdmissionRules(
                 credential_key=credential_key,
                 accepts_unknown_stations=settings.unknown_stations == "accept",
-                unknown_stations_limit=settings.unknown_stations_limit,
                 accepts_hex_passwords=settings.accept_hex_passwords,
                 subprotocols=SubprotocolPolicy(
                     none_in_common=NoneInCommon(settings.no_subprotocol_in_common),
@@ -200,7 +201,7 @@ class Csms:
                 ping_timeout_seconds=settings.ping_timeout_seconds,
             ),
             welcome=self._welcome,
-            adopt=self._adopt,
+            adoption=self._adoption,
             is_closed=self.not_ready,
             may_enter=self._outage.may_enter,
         )
@@ -244,6 +245,8 @@ class Csms:
         if self._listener is not None:
             self._listener.close()
         self._sessions.hold(Hold.DRAIN)
+        if self._adoption is not None:
+            await self._adoption.abort()
         if self._storage is not None:
             try:
                 async with asyncio.timeout(self.settings.drain_seconds / 2):
@@ -319,27 +322,6 @@ class Csms:
             return
         self._sessions.arrive(Session(station, connection, self._ports, self._sessions))
 
-    def _adopt(self, identity: str, connection: Connection) -> None:
-        """Give a station that nobody registered its row; its connection is not read meanwhile."""
-        connection.pause()
-        connection.on_message = _unread
-        connection.on_close = _ignore_close
-        self._begin_task(self._register(identity, connection), f"register {identity}")
-
-    async def _register(self, identity: str, connection: Connection) -> None:
-        assert self._storage is not None
-        row = StationRow(id=0, identity=identity, security_profile=0)
-        try:
-            station = self._directory.put_uninvited(await self._storage.add_station(row))
-        except StorageError as error:
-            _log.error("an unknown station could not be registered", station=identity, error=str(error))
-            connection.resume()
-            connection.close(TRY_AGAIN_LATER, "the database is away")
-            return
-        _log.info("an unknown station was registered", station=identity)
-        if connection.is_open:
-            self._welcome(station, connection)
-
     def _on_pressure(self, is_high: bool) -> None:
         if is_high:
             _log.warning("the journal is full: no station is read until it has caught up")
@@ -399,12 +381,3 @@ async def _bound(option: str, address: str, listening: Any) -> Any:
 
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _unread(message: bytes) -> None:
-    """A paused connection delivers nothing."""
-    raise AssertionError("a message was delivered although the connection is paused")
-
-
-def _ignore_close(info: CloseInfo) -> None:
-    """The station went away before its row was there: nothing was promised to it."""
