@@ -67,6 +67,19 @@ def test_secrets_are_not_shown() -> None:
     assert "0000" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    "text", ["bootstrap_token = 12345678", "credential_key = [12345678]", "bootstrap_tokn = '12345678'"]
+)
+def test_a_secret_that_is_wrong_is_not_repeated(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "chargewright.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({}, path)
+    assert "1234" not in str(caught.value)
+    assert "(hidden)" in str(caught.value)
+    assert text.split()[0].upper() in str(caught.value)
+
+
 def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 

@@ -9,16 +9,19 @@ heartbeat_interval_seconds = 600
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from chargewright.errors import ConfigurationError
 
-__all__ = ["ENVIRONMENT_PREFIX", "Settings", "load_settings", "split_address"]
+__all__ = ["ENVIRONMENT_PREFIX", "HIDDEN", "Settings", "load_settings", "split_address"]
 
 ENVIRONMENT_PREFIX = "CHARGEWRIGHT_"
+# Stands in error messages where a secret would.
+HIDDEN: Final = "(hidden)"
 
 
 class Settings(BaseSettings):
@@ -187,4 +190,12 @@ def load_settings(arguments: Mapping[str, Any], config: Path | None = None) -> S
         key = ".".join(str(part) for part in first["loc"])
         where = f"--{key.replace('_', '-')}" if key in given else f"{config or ''} or {ENVIRONMENT_PREFIX}{key.upper()}"
         expected = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(where.removeprefix(" or "), "", first["input"], expected) from error
+        raise ConfigurationError(where.removeprefix(" or "), "", _shown(first), expected) from error
+
+
+def _shown(error: ErrorDetails) -> object:
+    """The wrong value, unless it is a secret or may be one: what stands under a name that there is not."""
+    field = Settings.model_fields.get(str(error["loc"][0])) if error["loc"] else None
+    if field is None or SecretStr in (field.annotation, *get_args(field.annotation)):
+        return HIDDEN
+    return error["input"]
