@@ -41,6 +41,12 @@ async def test_drivers_charge_and_the_result_is_told(tmp_path: Path) -> None:
         told = json.loads(out)
         assert told["station_id"] == "DC-01" and told["transactions_completed"] >= 1
         assert told["energy_completed_wh"] > 0
+        process = await station(
+            *("run", "kempower_s_series", "--csms", csms.url, "--id", "DC-01", "--data", str(tmp_path)),
+            *("--driver", "none", "--for", "1"),
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert out.decode() == "DC-01: 0 transactions completed in this run, 0.000 kWh\n", err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -58,7 +64,7 @@ async def test_a_signal_ends_it_in_order(number: signal.Signals, tmp_path: Path)
         process.send_signal(number)
         out, err = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 0, err
-        assert out.decode() == "CW 1: 0 transactions completed, 0.000 kWh\n"
+        assert out.decode() == "CW 1: 0 transactions completed in this run, 0.000 kWh\n"
         assert KEY not in err.decode()
         expected = base64.b64encode(b"CW 1:" + bytes.fromhex(KEY)).decode()
         assert csms.authorizations == [f"Basic {expected}"]

@@ -1,5 +1,7 @@
 """Settings that are wrong are named, with the exit code for it."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,7 +12,10 @@ import structlog
 from chargewright.errors import ConfigurationError
 from chargewright.station.running import RunSettings, product_from, run
 from chargewright.station.store import StationStore
+from chargewright.station.transaction import TransactionState
 from chargewright.station.virtual import store_path
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +65,26 @@ def test_a_directory_in_use_or_of_no_use(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_without_a_csms_it_waits_and_ends_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(settings(tmp_path), as_json=False) == 0
-    assert capsys.readouterr().out == "CW 1: 0 transactions completed, 0.000 kWh\n"
+    assert capsys.readouterr().out == "CW 1: 0 transactions completed in this run, 0.000 kWh\n"
+
+
+def test_the_numbers_are_those_of_this_run_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with StationStore(store_path(tmp_path, "CW 1"), Random(1)) as store:
+        store.set_meta("transactions_completed", "3")
+        store.set_meta("energy_completed_wh", "7000")
+        store.add_transaction(1, "TAG", None, TransactionState.STARTED.value, NOW, 0)
+        store.set_register(1, 500.0, NOW)
+    run(settings(tmp_path), as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    # What the earlier run left open is closed at the start, and was that run's.
+    assert (told["transactions_completed"], told["energy_completed_wh"], told["energy_running_wh"]) == (0, 0, 0)
+    assert told["messages_queued"] == 1
+    assert run(settings(tmp_path), as_json=False) in (0, 5)
+    assert capsys.readouterr().out == (
+        "CW 1: 0 transactions completed in this run, 0.000 kWh; 1 transaction message waits for the next connection\n"
+    )
+    with StationStore(store_path(tmp_path, "CW 1"), Random(1)) as store:
+        assert (store.meta("transactions_completed", ""), store.meta("energy_completed_wh", "")) == ("4", "7500")
 
 
 def test_only_the_pics_of_a_station_makes_a_station() -> None:

@@ -95,3 +95,20 @@ def test_a_snapshot_shows_what_is_going_on_and_hides_the_tag() -> None:
         assert snapshot.messages_sent >= 8 and snapshot.messages_received >= 7
 
     live(main, product(SOCKET, DC_CABLE))
+
+
+def test_what_an_earlier_run_left_open_belongs_to_the_opening_of_this_one() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("StartTransaction")
+        await asyncio.sleep(600)
+        await world.cut_power()
+        await world.restart()
+        await world.csms.expect("StopTransaction")
+        opening, now = world.virtual.station.opening, world.virtual.station.snapshot()
+        assert (opening.transactions_completed, now.transactions_completed) == (1, 1)
+        assert opening.energy_completed_wh == now.energy_completed_wh > 0
+
+    live(main)

@@ -20,14 +20,14 @@ from chargewright.station.ev.driver import Driver, Habits
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
 from chargewright.station.shape import product_of
-from chargewright.station.snapshot import StationSnapshot
+from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 from chargewright.station.store import StationStore, StationStoreError
 from chargewright.station.virtual import VirtualStation, store_path
 from chargewright.transport.choice import implementation
 from chargewright.transport.identity import is_identity
 from chargewright.transport.reconnect import BackOff, back_off_seconds
 
-__all__ = ["RunSettings", "product_from", "run"]
+__all__ = ["RunResult", "RunSettings", "product_from", "run"]
 
 BACK_OFF: Final = BackOff()
 # When the first driver comes (to connector 1; later to the others), before `speed`.
@@ -60,6 +60,22 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
 
 
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run did: transactions stopped in it and their energy, and that of those that still run, in Wh.
+
+    `connectors` are as they were at the end; `messages_queued` transaction messages wait for the next run.
+    """
+
+    station_id: str
+    transactions_completed: int
+    energy_completed_wh: int
+    energy_running_wh: int
+    messages_sent: int
+    messages_received: int
+    messages_queued: int
+    connectors: tuple[ConnectorSnapshot, ...]
+
+
 def product_from(pics: str, vendor: str | None = None, model: str | None = None) -> Product:
     """The product of a PICS by name or path; raises `ConfigurationError` when it is not the PICS of a station."""
     loaded = load(pics)
@@ -76,16 +92,16 @@ def run(settings: RunSettings, *, as_json: bool) -> int:
     configure_log(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            snapshot = runner.run(_live(settings))
+            result = runner.run(_live(settings))
     except ConfigurationError as error:
         return _failed(2, error)
     except (StationStoreError, OSError) as error:
         return _failed(4, error)
-    _tell(snapshot, as_json)
+    _tell(result, as_json)
     return 0
 
 
-async def _live(settings: RunSettings) -> StationSnapshot:
+async def _live(settings: RunSettings) -> RunResult:
     if not is_identity(settings.station_id):
         raise ConfigurationError("--id", "", settings.station_id, "1 to 48 printable ASCII characters but / \\ ? # %")
     if not settings.speed > 0:
@@ -107,7 +123,7 @@ async def _live(settings: RunSettings) -> StationSnapshot:
             password=settings.password,
         )
         await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
-        return virtual.station.snapshot()
+        return _result(virtual.station.opening, virtual.station.snapshot())
 
 
 def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[Driver]:
@@ -163,16 +179,36 @@ async def _finish(life: Awaitable[None]) -> None:
         await asyncio.wait_for(life, FAREWELL_SECONDS)
 
 
-def _tell(snapshot: StationSnapshot, as_json: bool) -> None:
+def _result(opening: StationSnapshot, now: StationSnapshot) -> RunResult:
+    # A station counts for the life of its memory, which is longer than this run.
+    return RunResult(
+        station_id=now.station_id,
+        transactions_completed=now.transactions_completed - opening.transactions_completed,
+        energy_completed_wh=now.energy_completed_wh - opening.energy_completed_wh,
+        energy_running_wh=now.energy_running_wh,
+        messages_sent=now.messages_sent,
+        messages_received=now.messages_received,
+        messages_queued=now.messages_queued,
+        connectors=now.connectors,
+    )
+
+
+def _tell(result: RunResult, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(msgspec.json.encode(snapshot).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     else:
-        energy_kwh = (snapshot.energy_completed_wh + snapshot.energy_running_wh) / 1000
-        line = f"{snapshot.station_id}: {snapshot.transactions_completed} transactions completed, {energy_kwh:.3f} kWh"
-        if snapshot.messages_queued:
-            line += f"; {snapshot.messages_queued} transaction messages wait for the next connection"
+        energy_kwh = (result.energy_completed_wh + result.energy_running_wh) / 1000
+        line = f"{result.station_id}: {_count(result.transactions_completed, 'transaction')} completed in this run"
+        line += f", {energy_kwh:.3f} kWh"
+        if result.messages_queued:
+            verb = "waits" if result.messages_queued == 1 else "wait"
+            line += f"; {_count(result.messages_queued, 'transaction message')} {verb} for the next connection"
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _failed(code: int, error: ChargewrightError | OSError) -> int:

@@ -3,8 +3,11 @@
 import msgspec
 
 from chargewright.protocol.v16.core import ChargePointStatus
+from chargewright.station.context import Authorization
+from chargewright.station.hardware.interface import MeterReading
+from chargewright.station.store import StoredTransaction
 
-__all__ = ["ConnectorSnapshot", "StationSnapshot", "masked"]
+__all__ = ["ConnectorSnapshot", "StationSnapshot", "connector_snapshot", "masked"]
 
 
 class ConnectorSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +27,7 @@ class ConnectorSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 class StationSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One station. Energies in Wh; `energy_completed_wh` is that of stopped transactions, from meterStart to meterStop.
 
+    Transactions and energy are those of its memory's whole life, messages sent and received those since it was made.
     `messages_queued` are transaction messages not answered yet.
     """
 
@@ -37,6 +41,27 @@ class StationSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     messages_sent: int
     messages_received: int
     messages_queued: int
+
+
+def connector_snapshot(
+    connector_id: int,
+    status: ChargePointStatus,
+    reading: MeterReading,
+    user: Authorization | None,
+    transaction: StoredTransaction | None,
+) -> ConnectorSnapshot:
+    """What a connector shows with this reading of its meter, and this transaction of this user."""
+    return ConnectorSnapshot(
+        connector_id=connector_id,
+        status=status,
+        power_w=reading.power_w,
+        register_wh=reading.register_wh,
+        soc_percent=reading.soc_percent,
+        has_transaction=transaction is not None,
+        transaction_id=None if transaction is None else transaction.transaction_id,
+        transaction_energy_wh=None if transaction is None else reading.register_wh - transaction.meter_start_wh,
+        id_tag=None if user is None else masked(user.id_tag),
+    )
 
 
 def masked(id_tag: str) -> str:

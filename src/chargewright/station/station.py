@@ -36,7 +36,7 @@ from chargewright.station.product import Product
 from chargewright.station.remote_control import RemoteControl
 from chargewright.station.remote_trigger import RemoteTrigger, Triggers
 from chargewright.station.reset import Reset
-from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, masked
+from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, connector_snapshot
 from chargewright.station.status_notification import StatusNotifications
 from chargewright.station.store import StationStore
 from chargewright.station.transaction import Transactions
@@ -61,7 +61,8 @@ class Station:
 
     Made inside the event loop that runs it. `hardware` has one entry per outlet of `product`, `store` is the memory
     that survives, `delay_seconds(attempt, random)` the wait before a connection attempt. `on_change` is called when
-    what a snapshot shows may have changed.
+    what a snapshot shows may have changed; `opening` is the snapshot of the moment when `run` began, with what an
+    earlier run left open closed: the difference to a later one is what this run did.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class Station:
         )
         self._heartbeat = Heartbeat(context, lambda: self._link.last_sent)
         self._configuration.changed = self._configuration_changed
+        self.opening = self.snapshot()
 
     # Life.
 
@@ -146,6 +148,7 @@ class Station:
         interrupted = self._transactions.close_interrupted(self._read_meter)
         for connector in self._connectors:
             connector.restore(was_interrupted=connector.number in interrupted)
+        self.opening = self.snapshot()
         for report in (self._availability.current_report, *(item.current_report for item in self._connectors)):
             self._statuses.report(report)
         await self._line.run()
@@ -222,17 +225,7 @@ class Station:
         reading = connector.hardware.meter.peek()
         key = connector.transaction_key
         transaction = None if key is None else self._transactions.transaction(key)
-        return ConnectorSnapshot(
-            connector_id=connector.number,
-            status=connector.status,
-            power_w=reading.power_w,
-            register_wh=reading.register_wh,
-            soc_percent=reading.soc_percent,
-            has_transaction=transaction is not None,
-            transaction_id=None if transaction is None else transaction.transaction_id,
-            transaction_energy_wh=None if transaction is None else reading.register_wh - transaction.meter_start_wh,
-            id_tag=None if connector.user is None else masked(connector.user.id_tag),
-        )
+        return connector_snapshot(connector.number, connector.status, reading, connector.user, transaction)
 
     # Power and line.
 
