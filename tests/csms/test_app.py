@@ -127,3 +127,19 @@ async def test_an_unknown_station_gets_its_row(start_csms: Any) -> None:
         assert (await station.start())["transactionId"] == 1
     async with WireStation(url, "NEW", password=None) as station:
         assert (await station.call("Heartbeat"))["currentTime"]
+
+
+async def test_an_unknown_station_that_never_booted_is_not_served_after_a_restart_either(start_csms: Any) -> None:
+    without_password = '[[station]]\nidentity = "SEEDED"'
+    first = await start_csms(seed=without_password, unknown_stations="accept")
+    async with WireStation(f"ws://{first.addresses.ocpp[0]}", "NEW", password=None) as station:
+        assert (await station.exchange("Heartbeat", {}))[:3] == [4, "1", "SecurityError"]
+    await first.stop()
+    second = await start_csms(seed=without_password)
+    url = f"ws://{second.addresses.ocpp[0]}"
+    async with WireStation(url, "NEW", password=None) as station:
+        assert (await station.exchange("Heartbeat", {}))[2] == "SecurityError"
+        await station.boot()
+        assert (await station.exchange("Heartbeat", {}))[0] == 3
+    async with WireStation(url, "SEEDED", password=None) as station:
+        assert (await station.exchange("Heartbeat", {}))[0] == 3

@@ -43,3 +43,17 @@ def test_who_is_served_before_its_first_boot() -> None:
     ]
     directory.accepted(uninvited)
     assert directory.is_served(uninvited)
+
+
+def test_after_a_restart_a_station_that_was_never_accepted_is_not_served_until_it_boots_or_is_named() -> None:
+    directory = Directory()
+    stored = [
+        directory.put_stored(StationRow(id=1, identity="ADOPTED", security_profile=0)),
+        directory.put_stored(StationRow(id=2, identity="BOOTED", security_profile=0, booted=True)),
+        directory.put_stored(StationRow(id=3, identity="REGISTERED", security_profile=1)),
+        directory.put_stored(StationRow(id=4, identity="SEEDED", security_profile=0)),
+    ]
+    directory.invite(stored[3])
+    assert [directory.is_served(row) for row in stored] == [False, True, True, True]
+    directory.accepted(stored[0])
+    assert directory.is_served(stored[0])

@@ -92,7 +92,7 @@ async def test_a_changed_entry_is_applied(bench: Workbench, tmp_path: Path) -> N
         ('[[station]]\nidentity = "A"\nsecurity_profile = 3', ["security_profile", "3", "0 (no password) or 1"]),
         ('[[station]]\nidentity = "A"\ntime_zone = "Mars/Olympus"', ["'Mars/Olympus'", "an IANA time zone"]),
         ('[[station]]\nidentity = "A"\nregistration = "accepted"', ["registration", "'accepted'", "'Accepted'"]),
-        ('[[station]]\nidentity = "A"\npasword = "x"', ["pasword"]),
+        (f'[[station]]\nidentity = "A"\npasword = "{PASSWORD}"', ["pasword", "(hidden)"]),
         ('[[station]]\nidentity = "A"\n[[station]]\nidentity = "A"', ["[[station]] identity", "each one only once"]),
         ('[[id_tag]]\nid_tag = "a"\n[[id_tag]]\nid_tag = "A"', ["[[id_tag]] id_tag", "each one only once"]),
         ('[[id_tag]]\nid_tag = "012345678901234567890"', ["id_tag", "20"]),
@@ -113,3 +113,27 @@ def test_what_is_wrong_is_named(text: str, named: list[str], tmp_path: Path) -> 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.toml"):
         read_seed(tmp_path / "nowhere.toml")
+
+
+async def test_a_lost_password_line_opens_no_door(bench: Workbench, tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    keeper = CredentialKeeper(b"k" * 32, lambda count: b"s" * count)
+    directory = bench.csms._directory
+
+    async def apply(text: str) -> None:
+        path.write_text(text)
+        await apply_seed(read_seed(path), bench.storage, directory, keeper.hash, str(path))
+
+    await apply(GOOD)
+    without = GOOD.replace(f'password = "{PASSWORD}"\nsecurity_profile = 1\n', "")
+    with pytest.raises(ConfigurationError) as caught:
+        await apply(without.replace("DEPOT 02", "DEPOT 03"))
+    for part in (str(path), "[[station]] 'DEPOT-01' password", "security_profile = 0"):
+        assert part in str(caught.value)
+    station = directory.station("DEPOT-01")
+    assert station is not None
+    assert station.credential_hash is not None
+    assert directory.station("DEPOT 03") is None, "nothing was applied"
+    await apply(without.replace('time_zone = "Europe/Vienna"', "security_profile = 0"))
+    rows = {row.identity: row for row in await bench.storage.stations()}
+    assert (rows["DEPOT-01"].security_profile, rows["DEPOT-01"].credential_hash) == (0, None)

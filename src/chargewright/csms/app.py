@@ -134,13 +134,13 @@ class Csms:
         database = settings.db or f"sqlite:///{settings.data / 'chargewright.sqlite3'}"
         storage = self._storage = self._given_storage or await _opened(database, self._clock)
         for station in await storage.stations():
-            self._directory.put_station(station)
+            self._directory.put_stored(station)
         for id_tag in await storage.id_tags():
             self._directory.put_id_tag(id_tag)
         credentials = CredentialKeeper.of(settings, self._entropy)
-        for one in (seed, self._seed):
+        for one, where in ((seed, str(settings.seed)), (self._seed, "seed")):
             if one is not None:
-                await apply_seed(one, storage, self._directory, credentials.hash)
+                await apply_seed(one, storage, self._directory, credentials.hash, where)
         check_exposure(settings, self._directory.stations())
         self._join(storage, credentials.key)
         storage.journal.begin()

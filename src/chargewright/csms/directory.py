@@ -53,6 +53,15 @@ class Directory:
             self._uninvited.add(row.id)
         return row
 
+    def put_stored(self, row: StationRow) -> StationRow:
+        """Take over a row of an earlier run. One without a password that was never accepted may be of a station that
+        nobody registered: it counts as uninvited until `invite`."""
+        return self.put_uninvited(row) if row.security_profile == 0 else self.put_station(row)
+
+    def invite(self, station: StationRow) -> None:
+        """The operator names the station."""
+        self._uninvited.discard(station.id)
+
     def accepted(self, station: StationRow) -> None:
         """The station's BootNotification was accepted, and that is durable."""
         self._uninvited.discard(station.id)

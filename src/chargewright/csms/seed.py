@@ -125,7 +125,8 @@ def read_seed(path: Path) -> Seed:
         seed = Seed.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise _explain(path, document, first["loc"], first["input"], first["msg"]) from error
+        shown = _HIDDEN if first["type"] == "extra_forbidden" else first["input"]  # a password under a misspelt name
+        raise _explain(path, document, first["loc"], shown, first["msg"]) from error
     _refuse_doubles(path, "station", "identity", [entry.identity for entry in seed.station], str)
     _refuse_doubles(path, "id_tag", "id_tag", [entry.id_tag for entry in seed.id_tag], str.casefold)
     return seed
@@ -155,13 +156,24 @@ def _refuse_doubles(path: Path, table: str, key: str, values: list[str], fold: C
 
 
 async def apply_seed(
-    seed: Seed, storage: Storage, directory: Directory, hash_password: Callable[[bytes, str | None], str]
+    seed: Seed,
+    storage: Storage,
+    directory: Directory,
+    hash_password: Callable[[bytes, str | None], str],
+    where: str = "seed",
 ) -> None:
-    """Write what the seed declares into storage and directory.
+    """Write what the seed declares into storage and directory; `where` names it in errors.
 
     `hash_password(key, known)` gives the hash to store for a password; `known` is the hash stored so far, and is
     returned unchanged where it fits, so that applying a seed again changes nothing.
+
+    Raises `ConfigurationError`, before anything is written, for a station with a password that the seed names without
+    one: a line lost from a file must not open the door.
     """
+    for station in seed.station:
+        known = directory.station(station.identity)
+        if known is not None and known.security_profile != 0 and station.password is None:
+            _refuse_lost_password(station, where)
     for station in seed.station:
         known = directory.station(station.identity)
         row = StationRow(
@@ -179,7 +191,8 @@ async def apply_seed(
                 password_from_key(station.password), known.credential_hash if known is not None else None
             )
         if known is None or _differs(known, row):
-            directory.put_station(await storage.put_station(row))
+            known = directory.put_station(await storage.put_station(row))
+        directory.invite(known)
     for tag in seed.id_tag:
         expires_at = None if tag.expires is None else microseconds(tag.expires.astimezone(UTC))
         wanted = IdTagRow(
@@ -188,6 +201,16 @@ async def apply_seed(
         present = directory.id_tag(tag.id_tag)
         if present is None or present != _with_id(wanted, present.id):
             directory.put_id_tag(await storage.put_id_tag(wanted))
+
+
+def _refuse_lost_password(station: StationSeed, where: str) -> None:
+    if station.security_profile != 0:
+        raise ConfigurationError(
+            where,
+            f"[[station]] {station.identity!r} password",
+            None,
+            "the password of this station, which has one so far; or security_profile = 0, to let it in without",
+        )
 
 
 def _with_id(row: IdTagRow, row_id: int) -> IdTagRow:
