@@ -7,7 +7,7 @@ import pytest
 from tests.csms.bench import Workbench
 
 from chargewright.csms.event_feed import EventFeed, TooManyReaders
-from chargewright.csms.storage.base import EventRow
+from chargewright.csms.storage.base import EventRow, StorageUnavailable
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_a_reader_gets_all_there_is_and_what_comes(bench: Workbench, feed:
 
 async def test_a_reader_without_position_gets_only_what_comes(bench: Workbench, feed: EventFeed) -> None:
     await bench.connect()
-    pages = feed.pages(None)
+    pages = feed.pages(await feed.position())
     reading = asyncio.create_task(anext(pages))
     await asyncio.sleep(0)
     await bench.connect("A2")
@@ -55,6 +55,21 @@ async def test_a_reader_without_position_gets_only_what_comes(bench: Workbench, 
 async def test_silence_is_told_by_an_empty_page(bench: Workbench) -> None:
     feed = EventFeed(bench.storage, page=3, readers=2, poll_seconds=0.001)
     assert await anext(feed.pages(0)) == []
+
+
+async def test_a_read_that_fails_is_waited_out(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = EventFeed(bench.storage, page=3, readers=2, poll_seconds=0.001)
+    await bench.connect()
+    pages = feed.pages(0)
+    with monkeypatch.context() as patched:
+
+        async def failing(sequence: int, limit: int) -> list[EventRow]:
+            raise StorageUnavailable("away")
+
+        patched.setattr(bench.storage, "events_after", failing)
+        assert await anext(pages) == []
+        assert await anext(pages) == []
+    assert [row.kind for row in await anext(pages)] == ["station.connected"]
 
 
 async def test_streams_end_when_the_feed_does(bench: Workbench, feed: EventFeed) -> None:

@@ -7,10 +7,14 @@ could grow, and one that does not take its page is not read for. A reader that w
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from chargewright.csms.storage.base import EventRow, Storage
+import structlog
+
+from chargewright.csms.storage.base import EventRow, Storage, StorageError
 from chargewright.errors import ChargewrightError
 
 __all__ = ["EventFeed", "TooManyReaders"]
+
+_log = structlog.get_logger(__name__)
 
 
 class TooManyReaders(ChargewrightError):
@@ -33,6 +37,7 @@ class EventFeed:
         self._bound = readers
         self._poll_seconds = poll_seconds
         self._version = 0
+        self._is_failing = False
         self._waiting: set[asyncio.Future[None]] = set()
         self._unsubscribe: Callable[[], None] | None = None
         self.readers = 0
@@ -60,14 +65,18 @@ class EventFeed:
         """Count one less."""
         self.readers -= 1
 
-    async def pages(self, after: int | None) -> AsyncIterator[list[EventRow]]:
-        """Events after sequence `after` (None: those that are still to come), in order, in pages that are never longer
-        than allowed; an empty one when nothing came for a while. Ends with `end`.
+    async def position(self) -> int:
+        """The sequence after which everything is still to come; raises `StorageError`."""
+        return await self._storage.last_event_sequence()
+
+    async def pages(self, after: int) -> AsyncIterator[list[EventRow]]:
+        """Events after sequence `after`, in order, in pages that are never longer than allowed; an empty one when
+        nothing came for a while, or the log could not be read. Ends with `end`.
         """
-        position = await self._storage.last_event_sequence() if after is None else after
+        position = after
         while not self.has_ended:
             version = self._version
-            rows = await self._storage.events_after(position, self._page)
+            rows = await self._read(position)
             if rows:
                 position = rows[-1].sequence
             elif version == self._version and not self.has_ended:
@@ -75,6 +84,17 @@ class EventFeed:
                 if version != self._version:
                     continue
             yield rows
+
+    async def _read(self, position: int) -> list[EventRow]:
+        try:
+            rows = await self._storage.events_after(position, self._page)
+        except StorageError as error:
+            if not self._is_failing:
+                self._is_failing = True
+                _log.warning("the event log cannot be read; its readers wait", error=str(error))
+            return []
+        self._is_failing = False
+        return rows
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()

@@ -6,9 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
+from tests.csms.bench import Workbench
 from tests.csms.wire import WireStation, eventually
 
+from chargewright.csms.api.events import _Stream, events
 from chargewright.csms.app import Csms
+from chargewright.csms.event_feed import EventFeed
+from chargewright.csms.storage.base import StorageUnavailable
 
 TOKEN = "a-bearer-key"
 
@@ -62,6 +67,59 @@ async def test_an_id_that_is_none_is_refused(server: Csms) -> None:
             answer = await client.get("/api/v1/events")
         assert answer.status_code == 400
         assert "Last-Event-ID" in answer.json()["detail"]
+
+
+async def test_an_id_that_the_log_has_not_reached_is_refused(server: Csms) -> None:
+    async with reader(server, "7") as client:
+        answer = await client.get("/api/v1/events")
+    assert answer.status_code == 409
+    assert "ends with 0" in answer.json()["detail"]
+    assert server.statistics()["event_readers"] == 0
+
+
+async def test_what_happens_after_the_first_line_is_not_missed(bench: Workbench) -> None:
+    feed = EventFeed(bench.storage, page=10, readers=1, poll_seconds=5)
+    feed.begin()
+    (route,) = events(feed).routes
+    assert isinstance(route, APIRoute)
+    response = await route.endpoint()
+    lines = response.body_iterator
+    assert (await anext(lines)).startswith(b":")
+    await bench.connect("A2")
+    assert b'"station":"A2"' in await asyncio.wait_for(anext(lines), 5)
+    feed.end()
+    await lines.aclose()
+
+
+async def test_a_log_that_cannot_be_read_is_said_at_once(server: Csms, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing() -> int:
+        raise StorageUnavailable("away")
+
+    monkeypatch.setattr(server._storage, "last_event_sequence", failing)
+    async with reader(server) as client:
+        answer = await client.get("/api/v1/events")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert server.statistics()["event_readers"] == 0
+
+
+async def test_a_reader_that_takes_nothing_gives_its_place_back(bench: Workbench) -> None:
+    feed = EventFeed(bench.storage, page=10, readers=1, poll_seconds=5)
+    feed.enter()
+    never = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            await never.wait()
+
+    for version in ("2.3", "2.4"):
+        stream = _Stream(feed, 0, send_seconds=0.01)
+        await asyncio.wait_for(stream({"type": "http", "asgi": {"spec_version": version}}, receive, send), 5)
+        assert feed.readers == 0
+        feed.enter()
 
 
 async def test_one_reader_too_many_waits(server: Csms) -> None:

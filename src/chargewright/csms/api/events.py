@@ -1,22 +1,31 @@
 """The event log as Server-Sent Events."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
+import structlog
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from chargewright.csms.api.errors import Problem
 from chargewright.csms.event_feed import EventFeed, TooManyReaders
 from chargewright.csms.instants import moment
-from chargewright.csms.storage.base import EventRow
+from chargewright.csms.storage.base import EventRow, StorageError
 from chargewright.protocol.v16.base import Timestamp
 
 __all__ = ["events"]
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_log = structlog.get_logger(__name__)
+
+# How long a reader may take nothing before its place goes to somebody else; as long as for stations.
+SEND_SECONDS: Final = 30.0
+
+_RETRY: Final = {"Retry-After": "5"}
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def events(feed: EventFeed) -> APIRouter:
@@ -33,22 +42,39 @@ def events(feed: EventFeed) -> APIRouter:
         try:
             feed.enter()
         except TooManyReaders as error:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; try later.", {"Retry-After": "5"}) from error
-        return _Stream(feed, sequence)
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; try later.", _RETRY) from error
+        try:
+            # Before the first line goes out: who has it, misses nothing that happens from then on.
+            return _Stream(feed, await _position(feed, sequence))
+        except BaseException:
+            feed.leave()
+            raise
 
     return router
 
 
 class _Stream(StreamingResponse):
-    """Gives its place back however it ends, even when it never began."""
+    """Gives its place back however it ends, even when it never began. A reader that takes nothing for `send_seconds` is
+    left alone."""
 
-    def __init__(self, feed: EventFeed, after: int | None) -> None:
+    def __init__(self, feed: EventFeed, after: int, send_seconds: float = SEND_SECONDS) -> None:
         super().__init__(_text(feed, after), media_type="text/event-stream", headers=_HEADERS)
         self._feed = feed
+        self._send_seconds = send_seconds
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_in_time(message: Any) -> None:
+            try:
+                async with asyncio.timeout(self._send_seconds):
+                    await send(message)
+            except TimeoutError as error:
+                # An OSError out of `send` means to ASGI that the peer is gone.
+                raise BrokenPipeError("the reader of the event log takes nothing") from error
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_in_time)
+        except (ClientDisconnect, BrokenPipeError):
+            _log.info("a reader of the event log took nothing any more")
         finally:
             self._feed.leave()
 
@@ -61,7 +87,21 @@ def _sequence(text: str | None) -> int | None:
     return int(text)
 
 
-async def _text(feed: EventFeed, after: int | None) -> AsyncIterator[bytes]:
+async def _position(feed: EventFeed, sequence: int | None) -> int:
+    try:
+        newest = await feed.position()
+    except StorageError as error:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The event log cannot be read just now.", _RETRY) from error
+    if sequence is None:
+        return newest
+    if sequence > newest:
+        raise Problem(
+            HTTPStatus.CONFLICT, f"Last-Event-ID {sequence} is not in this log, which ends with {newest}: begin anew."
+        )
+    return sequence
+
+
+async def _text(feed: EventFeed, after: int) -> AsyncIterator[bytes]:
     # A first line at once: the reader knows that it is being served, and so do proxies in between.
     yield b": chargewright events\n\n"
     async for rows in feed.pages(after):

@@ -11,6 +11,8 @@ import uvicorn
 __all__ = ["HttpServer"]
 
 GRACE_SECONDS: Final = 5
+# How long a peer may leave what was sent to it untaken, where the system can watch that.
+STALLED_SECONDS: Final = 30
 
 
 class _Server(uvicorn.Server):
@@ -52,6 +54,9 @@ class HttpServer:
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                # Inherited by every connection: one whose peer takes nothing could else never be flushed and closed.
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
             listening.bind((host, port))
             listening.setblocking(False)
         except OSError:
