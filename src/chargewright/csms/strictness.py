@@ -9,23 +9,21 @@ from typing import Final
 
 import msgspec
 
-from chargewright.protocol.v16 import core
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.coding import decode
 from chargewright.protocol.v16.deviations import DeviationKind
+from chargewright.protocol.v16.repairs import TRANSACTION_MESSAGES
+from chargewright.protocol.v16.repairs import TRANSACTION_MESSAGES
 from chargewright.protocol.v16.salvage import Salvaged, salvage
 
 __all__ = ["salvage_times"]
 
-_TRANSACTION_MESSAGES: Final[frozenset[type[Message]]] = frozenset(
-    {core.StartTransactionRequest, core.StopTransactionRequest, core.MeterValuesRequest}
-)
-_TIMES: Final = frozenset({DeviationKind.TIME_UNREADABLE, DeviationKind.TIME_FORM})
+_TIMES: Final = frozenset({DeviationKind.TIME_UNREADABLE, DeviationKind.TIME_TOO_LONG, DeviationKind.TIME_FORM})
 
 
 def salvage_times(kind: type[Message], payload: bytes | msgspec.Raw) -> Salvaged:
     """Read the payload strictly, times of transaction messages excepted; raises the failure of strict decoding."""
-    if kind in _TRANSACTION_MESSAGES:
+    if kind in TRANSACTION_MESSAGES:
         salvaged = salvage(kind, payload)
         if all(deviation.kind in _TIMES for deviation in salvaged.deviations):
             return salvaged

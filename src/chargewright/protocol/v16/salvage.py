@@ -3,6 +3,10 @@
 Nothing that strict decoding accepts is changed. Requests that only the CSMS sends are not repaired at all: an order is
 either understood as a whole or refused. A word is never dropped where its absence would mean something else: a
 sample whose measurand is not known is left out, for without the word it would count as imported energy.
+
+Start-, StopTransaction and MeterValues are read whatever their fields hold, for a station that is refused discards them
+at last, and with them the bill. Where a field is needed and cannot be read, a value of `repairs.STANDS_FOR` stands in
+for it, and a lossy deviation says so: who stores the message keeps the text as sent.
 """
 
 import enum
@@ -14,25 +18,42 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, inspect
 
-from chargewright.protocol.v16 import core, datatypes, security
+from chargewright.protocol.v16 import core, datatypes
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST, Role
 from chargewright.protocol.v16.base import INT64_MAX, INT64_MIN, ChargingRate, Message, Timestamp, decode_hook
 from chargewright.protocol.v16.coding import DECODE_FAILURES, decode
-from chargewright.protocol.v16.deviations import Deviation, DeviationKind
+from chargewright.protocol.v16.deviations import IS_LOSSY, Deviation, DeviationKind
+from chargewright.protocol.v16.repairs import (
+    ANY_OTHER_WORD,
+    CONNECTORS,
+    DATA,
+    FIELD_NAMES,
+    MAY_BE_CUT,
+    METER_READINGS,
+    NO_CONNECTOR,
+    NO_TRANSACTION,
+    REPORTS,
+    STANDS_FOR,
+    TIME_OF_RECEIPT,
+    TRANSACTION_IDS,
+    TRANSACTION_MESSAGES,
+    WORDS,
+)
 from chargewright.protocol.v16.tolerant_json import Number, Object, json_text, printable, read_json
 
-__all__ = ["SALVAGE_BYTES", "SALVAGE_STEPS", "Deviation", "Salvaged", "salvage"]
+__all__ = ["SALVAGE_BYTES", "Deviation", "Salvaged", "salvage"]
 
-# What is larger, or needs more repairs, fails as it is. Salvage takes about 0.2 s per MiB of the caller's thread.
-SALVAGE_BYTES: Final = 4 * 1024 * 1024
-SALVAGE_STEPS: Final = 100_000
+# What is larger fails as it is, transaction messages excepted. Salvage takes about 0.3 s per MiB of the caller's
+# thread, and no station has a reason to say more than this in a message that needs it.
+SALVAGE_BYTES: Final = 64 * 1024
 _DEVIATIONS: Final = 100
 _SAMPLE_LENGTH: Final = 200
 _NAME_LENGTH: Final = 50
 
 
 class Salvaged(msgspec.Struct, frozen=True):
-    """A message, and what was repaired in it; the first of each kind and field, at most 100."""
+    """A message, and what was repaired in it; the first of each kind and field, at most 100, and one more where only
+    that one is lossy."""
 
     message: Message
     deviations: tuple[Deviation, ...]
@@ -42,7 +63,10 @@ def salvage(kind: type[Message], payload: bytes | msgspec.Raw) -> Salvaged:
     """Read the payload as a `kind`, repairing what is harmless.
 
     Raises the failure of `coding.decode`, one of `DECODE_FAILURES`, when that is not enough. Required times of Start-,
-    StopTransaction, MeterValues and SecurityEventNotification never fail: see `Timestamp.unreadable`.
+    StopTransaction, MeterValues and SecurityEventNotification never fail: see `Timestamp.unreadable`. Of the first
+    three nothing fails that is a JSON object, nested no deeper than the interpreter allows (some 900 levels), and of
+    any size; their unreadable connectorId and transactionId are -1, their meterStart and meterStop 0, their idTag
+    empty, their meterValue an empty list.
     """
     try:
         return Salvaged(decode(kind, payload), ())
@@ -65,54 +89,6 @@ class _Place(NamedTuple):
     path: str
 
 
-_Key = tuple[type[Message], str]
-
-_START, _STOP, _METER = core.StartTransactionRequest, core.StopTransactionRequest, core.MeterValuesRequest
-_STATUS, _BOOT = core.StatusNotificationRequest, core.BootNotificationRequest
-_SECURITY_EVENT = security.SecurityEventNotificationRequest
-_DATA: Final = frozenset({(core.DataTransferRequest, "data"), (core.DataTransferResponse, "data")})
-
-_TIME_OF_RECEIPT: Final[frozenset[_Key]] = frozenset(
-    (owner, "timestamp") for owner in (_START, _STOP, _SECURITY_EVENT, datatypes.MeterValue)
-)
-_METER_READINGS: Final[frozenset[_Key]] = frozenset({(_START, "meterStart"), (_STOP, "meterStop")})
-_TRANSACTIONS: Final[frozenset[_Key]] = frozenset({(_STOP, "transactionId"), (_METER, "transactionId")})
-# Errata v4.0 §3.18: the id that stands for none.
-_NO_TRANSACTION: Final = -1
-
-# Reports of a station: an optional field that cannot be read is no reason to lose the rest.
-_REPORTS: Final[frozenset[type[Message]]] = frozenset(
-    {
-        *(_START, _STOP, _METER, _STATUS, _BOOT, _SECURITY_EVENT),
-        security.LogStatusNotificationRequest,
-        security.SignedFirmwareStatusNotificationRequest,
-    }
-)
-
-# Text that describes, and may be cut. An id tag is cut only where refusing it would lose a transaction.
-_MAY_BE_CUT: Final[frozenset[_Key]] = frozenset(
-    {
-        *((_BOOT, field.encode_name) for field in msgspec.structs.fields(_BOOT)),
-        *((_STATUS, name) for name in ("info", "vendorId", "vendorErrorCode")),
-        *((_SECURITY_EVENT, name) for name in ("type", "techInfo")),
-        *((datatypes.KeyValue, name) for name in ("key", "value")),
-        *((_START, "idTag"), (_STOP, "idTag"), (core.GetConfigurationResponse, "unknownKey")),
-    }
-)
-
-_FIELD_NAMES: Final[dict[_Key, str]] = {
-    (_METER, "values"): "meterValue",
-    (datatypes.MeterValue, "values"): "sampledValue",
-    (datatypes.MeterValue, "value"): "sampledValue",
-}
-# Occupied: someone is there, and nothing is said of energy.
-_WORDS: Final[dict[type[enum.Enum], dict[str, str]]] = {
-    core.ChargePointStatus: {"occupied": "Preparing"},
-    core.ChargePointErrorCode: {"mode3error": "EVCommunicationError"},
-    datatypes.UnitOfMeasure: {"amp": "A", "volt": "V", "%": "Percent"},
-}
-_ANY_OTHER_WORD: Final[dict[_Key, str]] = {(_STATUS, "errorCode"): "OtherError", (_STOP, "reason"): "Other"}
-
 _INTEGER: Final = re.compile(r"\s*[+-]?\d{1,400}(\.\d{0,400})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
 _INDEX: Final = re.compile(r"\[\d+\]")
 _UNKNOWN_WORD: Final = object()
@@ -121,7 +97,9 @@ _TENTH: Final = Decimal("0.1")
 
 def _repaired(kind: type[Message], payload: bytes) -> Salvaged | None:
     action = ACTION_OF_REQUEST.get(kind)
-    if len(payload) > SALVAGE_BYTES or (action is not None and Role.STATION not in action.sent_by):
+    if len(payload) > SALVAGE_BYTES and kind not in TRANSACTION_MESSAGES:
+        return None
+    if action is not None and Role.STATION not in action.sent_by:
         return None
     reading = _Reading()
     try:
@@ -158,16 +136,14 @@ class _Reading:
 
     def __init__(self) -> None:
         self.deviations: dict[tuple[str, str], Deviation] = {}
-        self._steps = 0
+        self._is_lossy = False
 
     def note(self, kind: DeviationKind, path: str, value: Any) -> None:
-        self._steps += 1
-        if self._steps > SALVAGE_STEPS:
-            raise _Unsalvageable
         key = (kind.value, _INDEX.sub("", path))
-        if key not in self.deviations and len(self.deviations) < _DEVIATIONS:
-            sample = value if isinstance(value, str) else json_text(value)
-            self.deviations[key] = Deviation(kind.value, path, printable(sample[:_SAMPLE_LENGTH]))
+        is_first_loss = IS_LOSSY[kind] and not self._is_lossy
+        if key not in self.deviations and (len(self.deviations) < _DEVIATIONS or is_first_loss):
+            self.deviations[key] = Deviation(kind.value, path, _sample_of(value))
+            self._is_lossy = self._is_lossy or is_first_loss
 
     def read_object(self, kind: type[Message], value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, Object):
@@ -176,7 +152,7 @@ class _Reading:
         given = {name: item for name, item in value.items() if name in fields}
         for name, item in value.items():
             if name not in fields:
-                right_name = _FIELD_NAMES.get((kind, name)) or names.get(name.casefold())
+                right_name = FIELD_NAMES.get((kind, name)) or names.get(name.casefold())
                 known = right_name is not None and right_name not in given
                 if right_name is not None and known:
                     given[right_name] = item
@@ -203,20 +179,32 @@ class _Reading:
         try:
             return self.read_value(field.type, value, place)
         except _Unsalvageable:
-            if field.required or place.owner not in _REPORTS:
+            if field.required:
+                return self.unreadable(place, value)
+            if place.owner not in REPORTS:
                 raise
             self.note(DeviationKind.UNREADABLE_FIELD, place.path, value)
             return UNSET
 
+    def unreadable(self, place: _Place, value: Any) -> Any:
+        """What stands for a required field of a transaction message."""
+        stands = STANDS_FOR.get((place.owner, place.name))
+        if stands is None:
+            raise _Unsalvageable
+        self.note(DeviationKind.UNREADABLE_REQUIRED, place.path, value)
+        return stands
+
     def absent(self, place: _Place, value: Any) -> Any:
         """What stands in for a field that is not there, where something can; else UNSET."""
         key = (place.owner, place.name)
-        if key in _TIME_OF_RECEIPT:
+        if key in STANDS_FOR:
+            return self.unreadable(place, value)
+        if key in TIME_OF_RECEIPT:
             self.note(DeviationKind.TIME_UNREADABLE, place.path, value)
             return Timestamp.unreadable("")
-        if key == (_STOP, "transactionId"):
+        if key == (core.StopTransactionRequest, "transactionId"):
             self.note(DeviationKind.UNREADABLE_TRANSACTION, place.path, value)
-            return _NO_TRANSACTION
+            return NO_TRANSACTION
         return UNSET
 
     def read_value(self, node: inspect.Type, value: Any, place: _Place) -> Any:
@@ -284,7 +272,7 @@ class _Reading:
             self.note(DeviationKind.NUMBER_AS_TEXT, place.path, value)
             value = json_text(value)
         elif not isinstance(value, str):
-            if (place.owner, place.name) not in _DATA:
+            if (place.owner, place.name) not in DATA:
                 raise _Unsalvageable
             self.note(DeviationKind.OBJECT_AS_TEXT, place.path, value)
             value = json_text(value)
@@ -294,7 +282,7 @@ class _Reading:
         if text != value:
             self.note(DeviationKind.CONTROL_CHARACTERS, place.path, value)
         if node.max_length is not None and len(text) > node.max_length:
-            if (place.owner, place.name) not in _MAY_BE_CUT:
+            if (place.owner, place.name) not in MAY_BE_CUT:
                 raise _Unsalvageable
             self.note(DeviationKind.TOO_LONG, place.path, value)
             text = text[: node.max_length]
@@ -309,39 +297,45 @@ class _Reading:
             if words[text] != value:
                 self.note(DeviationKind.LETTER_CASE, place.path, value)
             return words[text]
-        other_word = _WORDS.get(kind, {}).get(text) or _ANY_OTHER_WORD.get((place.owner, place.name))
+        other_word = WORDS.get(kind, {}).get(text)
         if other_word is not None:
             self.note(DeviationKind.OTHER_WORD, place.path, value)
             return other_word
-        if place.owner is not datatypes.SampledValue:
+        any_other_word = ANY_OTHER_WORD.get((place.owner, place.name))
+        if any_other_word is None and place.owner is not datatypes.SampledValue:
             raise _Unsalvageable
         self.note(DeviationKind.UNKNOWN_WORD, place.path, value)
-        return _UNKNOWN_WORD
+        return any_other_word or _UNKNOWN_WORD
 
     def read_integer(self, value: Any, place: _Place) -> int:
         key = (place.owner, place.name)
         if not isinstance(value, str) or not _INTEGER.fullmatch(value):
-            if key not in _TRANSACTIONS:
-                raise _Unsalvageable
-            self.note(DeviationKind.UNREADABLE_TRANSACTION, place.path, value)
-            return _NO_TRANSACTION
+            return self.no_integer(value, place)
         exact = Decimal(value.strip())
         if type(value) is str:
             self.note(DeviationKind.TEXT_AS_NUMBER, place.path, value)
         if not INT64_MIN <= exact <= INT64_MAX:
-            if key in _TRANSACTIONS:
+            if key in TRANSACTION_IDS or key in CONNECTORS:
                 self.note(DeviationKind.TOO_LARGE, place.path, value)
-                return _NO_TRANSACTION
-            if key in _METER_READINGS:
+                return NO_TRANSACTION if key in TRANSACTION_IDS else NO_CONNECTOR
+            if key in METER_READINGS:
                 self.note(DeviationKind.TOO_LARGE, place.path, value)
                 return INT64_MAX if exact > 0 else INT64_MIN
             raise _Unsalvageable
         whole = int(exact)
-        if whole != exact and key not in _METER_READINGS:
-            raise _Unsalvageable
-        if not value.strip().lstrip("+-").isdigit():
+        if whole != exact and key not in METER_READINGS:
+            return self.no_integer(value, place)
+        if whole != exact:
             self.note(DeviationKind.FRACTION, place.path, value)
+        elif not value.strip().lstrip("+-").isdigit():
+            self.note(DeviationKind.NUMBER_FORM, place.path, value)
         return whole
+
+    def no_integer(self, value: Any, place: _Place) -> int:
+        if (place.owner, place.name) not in TRANSACTION_IDS:
+            raise _Unsalvageable
+        self.note(DeviationKind.UNREADABLE_TRANSACTION, place.path, value)
+        return NO_TRANSACTION
 
     def read_boolean(self, value: Any, place: _Place) -> bool:
         if isinstance(value, bool):
@@ -358,10 +352,12 @@ class _Reading:
             if stamp.text != value:
                 self.note(DeviationKind.TIME_FORM, place.path, value)
             return stamp
-        if (place.owner, place.name) not in _TIME_OF_RECEIPT:
+        if (place.owner, place.name) not in TIME_OF_RECEIPT:
             raise _Unsalvageable
         self.note(DeviationKind.TIME_UNREADABLE, place.path, value)
-        text = value if isinstance(value, str) else json_text(value)
+        text = _text_of(value)
+        if len(text) > _SAMPLE_LENGTH:
+            self.note(DeviationKind.TIME_TOO_LONG, place.path, value)
         return Timestamp.unreadable(printable(text[:_SAMPLE_LENGTH]))
 
     def read_rate(self, value: Any, place: _Place) -> Decimal:
@@ -378,6 +374,19 @@ class _Reading:
             self.note(DeviationKind.FRACTION, place.path, value)
             return rounded
         return exact
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return json_text(value)
+    except RecursionError:
+        return "(nested too deeply to be shown)"
+
+
+def _sample_of(value: Any) -> str:
+    return printable(_text_of(value)[:_SAMPLE_LENGTH])
 
 
 def _is_nothing(node: inspect.Type, value: Any) -> bool:
