@@ -174,6 +174,64 @@ async def test_a_quarantined_transaction_message_is_answered(bench: Workbench, m
     assert await bench.rows("SELECT action FROM quarantine WHERE action = 'StopTransaction'") == [("StopTransaction",)]
 
 
+async def test_a_quarantined_claim_closes_its_connection(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(units: Any) -> Any:
+        raise StorageError("no claims today")
+
+    monkeypatch.setattr(bench.storage, "commit", refused)
+    connection = bench.open()
+    await bench.settle()
+    assert connection.closed_with is not None
+    assert connection.closed_with[0] == 1011
+    assert not connection.is_paused
+    monkeypatch.undo()
+    later = await bench.connect()
+    assert (await bench.exchange(later, "Heartbeat", {}))[0] == 3
+
+
+async def test_no_two_quarantined_starts_get_the_same_id(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(units: Any) -> Any:
+        raise StorageError("these rows are poison")
+
+    monkeypatch.setattr(bench.storage, "commit", refused)
+    answers = []
+    connections = []
+    for identity in ("A1", "A2"):
+        monkeypatch.undo()
+        connection = await bench.connect(identity)
+        monkeypatch.setattr(bench.storage, "commit", refused)
+        connection.call("StartTransaction", START)
+        await bench.settle()
+        connections.append(connection)
+        answers += [answer[2]["transactionId"] for answer in connection.sent]
+    assert 0 not in answers
+    assert len(set(answers)) == len(answers)
+    assert all(connection.sent or connection.closed_with[0] == 1011 for connection in connections)
+    monkeypatch.undo()
+    await bench.settle()
+    assert (await bench.event_kinds()).count("alarm.quarantined") == 2
+
+
+async def test_a_quarantined_start_without_id_is_not_answered(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(units: Any) -> Any:
+        raise StorageError("these rows are poison")
+
+    async def kept(unit: Unit, *others: Any) -> None:
+        assert unit.action in ("StartTransaction", "alarm.quarantined")
+
+    connection = await bench.connect()
+    monkeypatch.setattr(bench.storage, "commit", refused)
+    monkeypatch.setattr(bench.storage, "quarantine", kept)
+    connection.call("StartTransaction", START)
+    await bench.settle()
+    await bench.settle()
+    assert connection.sent == []
+    assert connection.closed_with is not None
+    assert connection.closed_with[0] == 1011
+
+
 async def test_deviations_are_counted_a_few_per_message(bench: Workbench) -> None:
     connection = await bench.connect()
     unknown = {f"vendorField{number}": 1 for number in range(10)}

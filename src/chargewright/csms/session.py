@@ -28,6 +28,7 @@ from chargewright.csms.storage.base import (
     Journal,
     Record,
     Settlement,
+    StartRecord,
     StationRow,
     Unit,
 )
@@ -39,6 +40,7 @@ from chargewright.rpc.connection import RpcConnection
 from chargewright.rpc.errors import InternalFault, RpcError, SecurityFault
 from chargewright.rpc.events import CallReceived, CallRefused, Event, MessageIgnored
 from chargewright.transport.connection import (
+    INTERNAL_ERROR,
     MESSAGE_TOO_BIG,
     POLICY_VIOLATION,
     TRY_AGAIN_LATER,
@@ -179,6 +181,11 @@ class Session:
 
     def _claimed(self, unit: Unit, settlement: Settlement) -> None:
         claim = unit.records[0]
+        if settlement is Settlement.QUARANTINED:
+            # Without an epoch nothing can be written for it: it must not stay, unread, for ever.
+            _log.error("the claim of a connection was quarantined", station=self.station.identity)
+            self.close(INTERNAL_ERROR, "the CSMS could not take the connection on")
+            return
         if settlement is not Settlement.DURABLE or not isinstance(claim, ClaimRecord):
             self._not_durable(settlement)
             return
@@ -333,12 +340,15 @@ class Session:
             self._sessions.booted(self)
 
     def _quarantined(self, call: "_Call", build: Callable[[], Message]) -> None:
-        """Storage refused this one unit; its raw frame is kept. Transaction messages get their .conf all the same."""
+        """Storage refused this one unit; its raw frame is kept. Transaction messages get their .conf all the same: a
+        start with an id of its own, and where there is none, the connection is closed instead."""
         action = call.unit.action
         _log.error("a message was quarantined", station=self.station.identity, action=action)
         self.counts["quarantined"] += 1
         self.tell("alarm.quarantined", {"action": action})
-        if action in _TRANSACTION_ACTIONS:
+        if any(isinstance(record, StartRecord) and not record.transaction_id for record in call.unit.records):
+            self.close(INTERNAL_ERROR, "the CSMS could not give the transaction an id")
+        elif action in _TRANSACTION_ACTIONS:
             self._answer(call, build)
         else:
             self._rpc.refuse(call.call_id, InternalFault("the CSMS could not store this"))
