@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.station.csms_process import central_system
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 KEY = "00112233445566778899aabbccddeeff"
 
@@ -40,13 +42,25 @@ async def test_drivers_charge_and_the_result_is_told(tmp_path: Path) -> None:
         assert process.returncode == 0, err
         told = json.loads(out)
         assert told["station_id"] == "DC-01" and told["transactions_completed"] >= 1
-        assert told["energy_completed_wh"] > 0
+        assert told["energy_completed_wh"] > 0 and told["was_accepted"] is True
         process = await station(
             *("run", "kempower_s_series", "--csms", csms.url, "--id", "DC-01", "--data", str(tmp_path)),
             *("--driver", "none", "--for", "1"),
         )
         out, err = await asyncio.wait_for(process.communicate(), 60)
         assert out.decode() == "DC-01: 0 transactions completed in this run, 0.000 kWh\n", err
+
+
+async def test_a_central_system_that_does_not_know_the_station(tmp_path: Path) -> None:
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(404, "who are you?")
+
+    async with serve(lambda connection: connection.wait_closed(), "127.0.0.1", 0, process_request=refuse) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        process = await station("run", "minimal", "--csms", url, "--id", "A", "--data", str(tmp_path), "--for", "1")
+        _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 5
+    assert "HTTP 404" in err.decode() and "letter case" in err.decode() and "A was not accepted" in err.decode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -145,3 +145,25 @@ def test_the_interval_becomes_the_heartbeat_interval_within_the_makers_bounds() 
     # 0 changes nothing: it says nothing about heartbeats (§4.2).
     assert live(main) == ["50", "50"]
     assert live(main, product(bounds={"HeartbeatInterval": Bounds(60, 90)})) == ["60", "60"]
+
+
+def test_it_is_remembered_that_it_was_accepted() -> None:
+    async def main(world: World) -> None:
+        assert not world.virtual.station.snapshot().was_accepted
+        world.csms.answers["BootNotification"] = {
+            "status": "Rejected",
+            "currentTime": "2026-01-01T00:00:00Z",
+            "interval": 30,
+        }
+        world.start()
+        await asyncio.sleep(10)
+        assert not world.virtual.station.snapshot().was_accepted
+        del world.csms.answers["BootNotification"]
+        await asyncio.sleep(30)
+        assert world.virtual.station.snapshot().was_accepted
+        world.csms.cut()
+        await asyncio.sleep(1)
+        snapshot = world.virtual.station.snapshot()
+        assert (snapshot.is_connected, snapshot.was_accepted) == (False, True)
+
+    live(main)

@@ -63,9 +63,14 @@ def test_a_directory_in_use_or_of_no_use(tmp_path: Path, capsys: pytest.CaptureF
     assert run(settings(tmp_path / "file" / "below"), as_json=False) == 4
 
 
-def test_without_a_csms_it_waits_and_ends_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(settings(tmp_path), as_json=False) == 0
-    assert capsys.readouterr().out == "CW 1: 0 transactions completed in this run, 0.000 kWh\n"
+def test_a_run_that_was_never_accepted_says_so_and_what_to_look_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(settings(tmp_path, log_level="warning"), as_json=False) == 5
+    said = capsys.readouterr()
+    assert "CW 1 was not accepted within 0.1 s by ws://127.0.0.1:1/ocpp" in said.err
+    assert "level='warning'" in said.err and "nothing listens there" in said.err
+    assert said.out == "CW 1: 0 transactions completed in this run, 0.000 kWh\n"
 
 
 def test_the_numbers_are_those_of_this_run_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,12 +79,13 @@ def test_the_numbers_are_those_of_this_run_alone(tmp_path: Path, capsys: pytest.
         store.set_meta("energy_completed_wh", "7000")
         store.add_transaction(1, "TAG", None, TransactionState.STARTED.value, NOW, 0)
         store.set_register(1, 500.0, NOW)
-    run(settings(tmp_path), as_json=True)
+    assert run(settings(tmp_path), as_json=True) == 5
     told = json.loads(capsys.readouterr().out)
+    assert told["was_accepted"] is False and "is_connected" not in told
     # What the earlier run left open is closed at the start, and was that run's.
     assert (told["transactions_completed"], told["energy_completed_wh"], told["energy_running_wh"]) == (0, 0, 0)
     assert told["messages_queued"] == 1
-    assert run(settings(tmp_path), as_json=False) in (0, 5)
+    assert run(settings(tmp_path), as_json=False) == 5
     assert capsys.readouterr().out == (
         "CW 1: 0 transactions completed in this run, 0.000 kWh; 1 transaction message waits for the next connection\n"
     )

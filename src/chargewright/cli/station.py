@@ -76,7 +76,8 @@ def run(
     Drivers come and charge with the tags of --id-tag (CW-DRIVER-1 to -3 without any); with --driver none the central
     system has it for itself.
 
-    Exit codes: 0 ended as asked, 2 a setting is wrong, 4 the data directory cannot be used or is in use.
+    Exit codes: 0 ended as asked, 2 a setting is wrong, 4 the data directory cannot be used, is in use, or is that of
+    another product, 5 the time of --for was over and the central system had never accepted the station.
     """
     with needs("station", "station"):
         from chargewright.station.running import RunSettings

@@ -83,6 +83,7 @@ class Boot:
         self, context: Context, send: Caller, is_connected: Callable[[], bool], accepted: Callable[[int], None]
     ):
         self.registration = Registration.UNREGISTERED
+        self.was_accepted = False
         self._context = context
         self._send = send
         self._is_connected = is_connected
@@ -132,15 +133,18 @@ class Boot:
             response = await self._send(request, BootNotificationResponse)
         except CallFailed as failure:
             self._is_sending = False
-            self._context.log.info("boot notification failed", reason=str(failure))
+            self._context.log.warning("boot notification failed", reason=str(failure))
             self._move(BootCue.UNANSWERED)
             if self._is_connected():
                 self._ask_later(OWN_INTERVAL_SECONDS)
             return
         self._is_sending = False
         self._move(_CUE_OF_STATUS[response.status])
-        self._context.log.info("boot notification answered", status=response.status.value, interval=response.interval)
-        if self.registration is Registration.ACCEPTED:
+        is_accepted = self.registration is Registration.ACCEPTED
+        tell = self._context.log.info if is_accepted else self._context.log.warning
+        tell("boot notification answered", status=response.status.value, interval=response.interval)
+        if is_accepted:
+            self.was_accepted = True
             self._accepted(response.interval)
         else:
             self._ask_later(response.interval if response.interval > 0 else OWN_INTERVAL_SECONDS)

@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from chargewright.errors import ChargewrightError, ConfigurationError
+from chargewright.station.advice import advice
 from chargewright.transport.connection import GOING_AWAY, NORMAL_CLOSURE, CloseInfo, Connection
 
 __all__ = ["Line", "Open"]
@@ -61,7 +62,7 @@ class Line:
                 # A URL that cannot be used does not get better by trying again.
                 raise
             except ChargewrightError as error:
-                self._log.info("no connection", reason=str(error), attempt=attempt)
+                self._log.warning("no connection", reason=str(error), attempt=attempt, advice=advice(error))
                 seconds = self._delay_seconds(attempt, self._random)
                 attempt += 1
             else:

@@ -63,10 +63,12 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did: transactions stopped in it and their energy, and that of those that still run, in Wh.
 
-    `connectors` are as they were at the end; `messages_queued` transaction messages wait for the next run.
+    `was_accepted`: by an answer to BootNotification, at some time of the run. `connectors` are as they were at the end;
+    `messages_queued` transaction messages wait for the next run.
     """
 
     station_id: str
+    was_accepted: bool
     transactions_completed: int
     energy_completed_wh: int
     energy_running_wh: int
@@ -87,21 +89,27 @@ def product_from(pics: str, vendor: str | None = None, model: str | None = None)
 def run(settings: RunSettings, *, as_json: bool) -> int:
     """Live until SIGINT, SIGTERM or the end of `for_seconds`; returns the exit code.
 
-    0 ended as asked, 2 a setting is wrong, 4 the data directory cannot be used.
+    0 ended as asked, 2 a setting is wrong, 4 the data directory cannot be used, 5 `for_seconds` were over and the
+    central system had never accepted the station.
     """
     configure_log(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            result = runner.run(_live(settings))
+            result, is_time_over = runner.run(_live(settings))
     except ConfigurationError as error:
         return _failed(2, error)
     except (StationStoreError, OSError) as error:
         return _failed(4, error)
     _tell(result, as_json)
+    if is_time_over and not result.was_accepted:
+        seconds, url = settings.for_seconds, settings.csms_url
+        _complain(f"{settings.station_id} was not accepted within {seconds:g} s by {url}; its log says why")
+        return 5
     return 0
 
 
-async def _live(settings: RunSettings) -> RunResult:
+async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
+    """What was done, and whether the time was over (or else a signal came)."""
     if not is_identity(settings.station_id):
         raise ConfigurationError("--id", "", settings.station_id, "1 to 48 printable ASCII characters but / \\ ? # %")
     if not settings.speed > 0:
@@ -122,8 +130,8 @@ async def _live(settings: RunSettings) -> RunResult:
             delay_seconds=lambda attempt, random: back_off_seconds(attempt, BACK_OFF, random),
             password=settings.password,
         )
-        await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
-        return _result(virtual.station.opening, virtual.station.snapshot())
+        is_time_over = await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
+        return _result(virtual.station.opening, virtual.station.snapshot()), is_time_over
 
 
 def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[Driver]:
@@ -138,29 +146,32 @@ def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[Driver]:
     ]
 
 
-async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_seconds: float | None) -> None:
+async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_seconds: float | None) -> bool:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
+    time_over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
     if for_seconds is not None:
-        loop.call_later(for_seconds, told.set)
+        loop.call_later(for_seconds, time_over.set)
     life = asyncio.create_task(virtual.station.run())
     visits = [
         asyncio.create_task(driver.run(FIRST_GAP_SECONDS * number)) for number, driver in enumerate(drivers, start=1)
     ]
-    waiting = asyncio.create_task(told.wait())
+    waiting = [asyncio.create_task(event.wait()) for event in (told, time_over)]
     try:
-        done, _ = await asyncio.wait([life, waiting, *visits], return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {waiting}:
+        done, _ = await asyncio.wait([life, *waiting, *visits], return_when=asyncio.FIRST_COMPLETED)
+        for task in done.difference(waiting):
             # Neither the station nor a driver ends by itself: this raises what ended it.
             task.result()
+        is_time_over = not told.is_set()
         await _let_leave(virtual, drivers, visits)
     finally:
-        for task in (waiting, *visits):
+        for task in (*waiting, *visits):
             task.cancel()
         await virtual.station.close()
         await _finish(life)
+    return is_time_over
 
 
 async def _let_leave(virtual: VirtualStation, drivers: list[Driver], visits: list[asyncio.Task[None]]) -> None:
@@ -183,6 +194,7 @@ def _result(opening: StationSnapshot, now: StationSnapshot) -> RunResult:
     # A station counts for the life of its memory, which is longer than this run.
     return RunResult(
         station_id=now.station_id,
+        was_accepted=now.was_accepted,
         transactions_completed=now.transactions_completed - opening.transactions_completed,
         energy_completed_wh=now.energy_completed_wh - opening.energy_completed_wh,
         energy_running_wh=now.energy_running_wh,
@@ -212,5 +224,9 @@ def _count(number: int, thing: str) -> str:
 
 
 def _failed(code: int, error: ChargewrightError | OSError) -> int:
-    sys.stderr.write(f"chargewright station: {error}\n")
+    _complain(error)
     return code
+
+
+def _complain(what: object) -> None:
+    sys.stderr.write(f"chargewright station: {what}\n")

@@ -28,12 +28,14 @@ class StationSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One station. Energies in Wh; `energy_completed_wh` is that of stopped transactions, from meterStart to meterStop.
 
     Transactions and energy are those of its memory's whole life, messages sent and received those since it was made.
-    `messages_queued` are transaction messages not answered yet.
+    `was_accepted`: by an answer to BootNotification at some time since then. `messages_queued` are transaction messages
+    not answered yet.
     """
 
     station_id: str
     is_connected: bool
     is_accepted: bool
+    was_accepted: bool = False
     connectors: tuple[ConnectorSnapshot, ...]
     transactions_completed: int
     energy_completed_wh: int

@@ -212,6 +212,7 @@ class Station:
             station_id=self._context.station_id,
             is_connected=self._link.is_connected,
             is_accepted=self._boot.registration is Registration.ACCEPTED,
+            was_accepted=self._boot.was_accepted,
             connectors=connectors,
             transactions_completed=self._transactions.completed,
             energy_completed_wh=self._transactions.completed_energy_wh,
