@@ -178,10 +178,8 @@ async def test_promise_07_the_newest_socket_wins_on_one_node(url: str, csms: Csm
 
 
 async def test_promise_07_an_identity_hops_between_two_nodes(postgresql: str, start_csms: Any, tmp_path: Path) -> None:
-    nodes = [
-        await start_csms(db=postgresql, node=f"node{number}", data=tmp_path / f"node{number}", credential_key="ab" * 32)
-        for number in (0, 1)
-    ]
+    several = {"db": postgresql, "credential_key": "ab" * 32, "fight_evictions": 1000}
+    nodes = [await start_csms(node=f"node{number}", data=tmp_path / f"node{number}", **several) for number in (0, 1)]
     urls = [f"ws://{node.addresses.ocpp[0]}" for node in nodes]
     open_ones: list[WireStation] = []
     for hop in range(200):
@@ -198,6 +196,28 @@ async def test_promise_07_an_identity_hops_between_two_nodes(postgresql: str, st
     assert epoch == 200
     ((count,),) = await storage._fetch("SELECT count(*) FROM charging_transaction", [])
     assert count == 200
+    await open_ones[-1].__aexit__(None, None, None)
+
+
+async def test_promise_07_two_devices_at_two_nodes_are_an_alarm(
+    postgresql: str, start_csms: Any, tmp_path: Path
+) -> None:
+    several = {"db": postgresql, "credential_key": "ab" * 32, "fight_evictions": 2}
+    nodes = [await start_csms(node=f"node{number}", data=tmp_path / f"node{number}", **several) for number in (0, 1)]
+    urls = [f"ws://{node.addresses.ocpp[0]}" for node in nodes]
+    open_ones: list[WireStation] = []
+    for hop in range(4):
+        open_ones.append(await WireStation(urls[hop % 2], "A1").__aenter__())
+        await open_ones[-1].start(meterStart=hop)
+    for old in open_ones[:-1]:
+        assert await asyncio.wait_for(old.closed(), 10) == 1008
+    # The first node has lost its station twice, and leaves the holder in peace for a while.
+    async with WireStation(urls[0], "A1") as turned_away:
+        assert await asyncio.wait_for(turned_away.closed(), 10) == 1013
+    assert (await open_ones[-1].exchange("Heartbeat", {}))[0] == 3
+    await nodes[0]._storage.journal.drain()
+    found = await nodes[0]._storage._fetch("SELECT body FROM event WHERE kind = 'alarm.identity_contested'", [])
+    assert [json.loads(row[0]) for row in found] == [{"evictions": 2, "node": "node1"}]
     await open_ones[-1].__aexit__(None, None, None)
 
 
@@ -223,6 +243,7 @@ async def test_promise_07_nothing_is_written_under_an_old_epoch(
 
 async def test_promise_07_an_identity_hops_between_two_processes(postgresql: str, tmp_path: Path) -> None:
     environment = {"CHARGEWRIGHT_CREDENTIAL_KEY": "ab" * 32, "CHARGEWRIGHT_DB": postgresql}
+    environment["CHARGEWRIGHT_FIGHT_EVICTIONS"] = "1000"  # else it would have to wait after the fifth
     servers: list[ServeProcess] = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

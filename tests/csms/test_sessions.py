@@ -1,5 +1,6 @@
 """Who is connected: the newest claim, on this node or elsewhere, and what happens when two devices fight."""
 
+import json
 from typing import Any
 
 from tests.csms.bench import Workbench
@@ -110,6 +111,33 @@ async def test_serial_numbers_tell_two_devices_behind_one_address_apart(start_be
         await bench.exchange(connection, "BootNotification", BOOT | {"chargePointSerialNumber": f"SN{number % 2}"})
     await bench.settle()
     assert "alarm.identity_contested" in await bench.event_kinds()
+
+
+async def test_two_devices_at_two_nodes_are_an_alarm_and_then_wait(start_bench: Any) -> None:
+    bench = await start_bench(fight_evictions=3, fight_backoff_seconds=60)
+    station = station_id(bench)
+
+    async def evicted(epoch: int) -> None:
+        connection = await bench.connect()
+        bench.storage.on_claim(station, epoch, "another node")
+        assert not connection.is_open
+        # As the other node's claim in the same database would have it.
+        bench.storage._epochs[station] = epoch
+
+    for number in range(3):
+        await evicted(2 * number + 2)
+    await bench.settle()
+    (alarm,) = [
+        json.loads(bytes(row.body))
+        for row in await bench.storage.events_after(0, 1000)
+        if row.kind == "alarm.identity_contested"
+    ]
+    assert alarm == {"evictions": 3, "node": "another node"}
+    assert bench.open().closed_with == (1013, "another device uses this identity")
+    bench.clock.advance(61)
+    assert (await bench.connect()).is_open
+    # Whoever holds it here now is left alone as before.
+    assert bench.open("A1", "192.0.2.9:1").closed_with is None
 
 
 async def test_messages_are_counted_beyond_the_end_of_their_connection(bench: Workbench) -> None:

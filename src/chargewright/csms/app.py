@@ -28,18 +28,18 @@ from chargewright.csms.directory import Directory
 from chargewright.csms.event_feed import EventFeed
 from chargewright.csms.exposure import check_exposure
 from chargewright.csms.handlers.table import HANDLERS, Services
-from chargewright.csms.instants import UnreadableTimes
+from chargewright.csms.instants import UnreadableTimes, microseconds
 from chargewright.csms.outage import OutageWatch
 from chargewright.csms.seed import Seed, apply_seed, read_seed
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
-from chargewright.csms.services.events import EventsService
+from chargewright.csms.services.events import EventsService, make_event
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.stations import StationsService
 from chargewright.csms.services.transactions import TransactionsService
 from chargewright.csms.session import Hold, Session, SessionPorts
 from chargewright.csms.sessions import FightRules, Sessions
-from chargewright.csms.storage.base import StationRow, Storage, StorageError
+from chargewright.csms.storage.base import ANY_EPOCH, Settlement, StationRow, Storage, StorageError, Unit
 from chargewright.csms.storage.opening import open_storage
 from chargewright.transport.choice import Listen, implementation
 from chargewright.transport.connection import (
@@ -103,6 +103,7 @@ class Csms:
             self._clock,
             FightRules(settings.fight_evictions, settings.fight_window_seconds, settings.fight_backoff_seconds),
             self._storage_unavailable,
+            self._tell,
         )
         self._doorkeeper: Doorkeeper | None = None
         self._adoption: Adoption | None = None
@@ -331,7 +332,20 @@ class Csms:
 
     def _on_claim(self, station_id: int, epoch: int, node: str) -> None:
         if node != self.node:
-            self._sessions.claimed_elsewhere(station_id, epoch)
+            self._sessions.claimed_elsewhere(station_id, epoch, node)
+
+    def _tell(self, station_id: int, kind: str, body: Mapping[str, Any]) -> None:
+        """Write an event about a station that may be connected elsewhere."""
+        assert self._storage is not None
+        unit = Unit(station_id, ANY_EPOCH, microseconds(self._clock.now()), kind, b"", self._told)
+        unit.records.append(make_event(kind, body))
+        self._storage.journal.submit(unit)
+
+    def _told(self, unit: Unit, settlement: Settlement) -> None:
+        if settlement is not Settlement.DURABLE:
+            _log.error("an event was not written", event_kind=unit.action, settlement=settlement.value)
+            if settlement is Settlement.UNAVAILABLE:
+                self._storage_unavailable()
 
     def _storage_unavailable(self) -> None:
         if self._outage is not None and self._not_ready is None:

@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     """CALLs of one connection that may wait for their answer before its socket is no longer read."""
 
     fight_evictions: int = Field(default=5, ge=2)
-    """Evictions of one identity by another address or serial number within `fight_window_seconds` that raise the
+    """Evictions of one identity by another address, serial number or node within `fight_window_seconds` that raise the
     alarm."""
 
     fight_window_seconds: float = Field(default=300.0, gt=0)

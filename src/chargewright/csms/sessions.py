@@ -7,7 +7,8 @@ stale.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 import structlog
@@ -30,22 +31,30 @@ class FightRules(msgspec.Struct, frozen=True):
 
 
 class _Fight:
-    """Evictions of one identity by another address or serial number, on the monotonic clock."""
+    """Evictions of one identity by another address, serial number or node, on the monotonic clock."""
 
     def __init__(self) -> None:
         self.evictions: deque[float] = deque()
         self.backoff_until: float | None = None
         self.counted_epoch = 0  # the newest session that was counted: address and serial number are one eviction
+        self.is_held_elsewhere = False  # another node's claim was the last; when it ended, nobody tells us
 
 
 class Sessions:
     """All sessions of this node. `on_storage_unavailable` is told when a unit could not be written for want of a
-    database."""
+    database; `tell` writes an event about a station, by row id, that need not be connected here."""
 
-    def __init__(self, clock: Clock, fights: FightRules, on_storage_unavailable: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        fights: FightRules,
+        on_storage_unavailable: Callable[[], None],
+        tell: Callable[[int, str, Mapping[str, Any]], None],
+    ) -> None:
         self._clock = clock
         self._rules = fights
         self._on_storage_unavailable = on_storage_unavailable
+        self._tell = tell
         self._every: dict[int, Session] = {}  # by id(): claimed or not, in the order of their arrival
         self._of_station: dict[int, Session] = {}
         self._newest_epoch: dict[int, int] = {}  # what other nodes told, where it is newer than our session's
@@ -77,7 +86,7 @@ class Sessions:
             fight is not None
             and fight.backoff_until is not None
             and self._clock.monotonic() < fight.backoff_until
-            and station_id in self._of_station
+            and (fight.is_held_elsewhere or station_id in self._of_station)
         ):
             session.connection.close(TRY_AGAIN_LATER, "another device uses this identity")
             return
@@ -98,13 +107,18 @@ class Sessions:
             return
         self._newest_epoch.pop(station_id, None)
         self._of_station[station_id] = session
+        if station_id in self._fights:
+            self._fights[station_id].is_held_elsewhere = False
         if older is not None and older is not session:
             self._evict(older)
             if _host(older.address) != _host(session.address):
-                self._note_fight(session)
+                self._note_fight(session, session.epoch, address=session.address)
 
-    def claimed_elsewhere(self, station_id: int, epoch: int) -> None:
-        """Some node committed a claim: a session of ours with an older epoch is over."""
+    def claimed_elsewhere(self, station_id: int, epoch: int, node: str) -> None:
+        """Another node committed a claim: a session of ours with an older epoch is over.
+
+        From which address it came, we are not told: it counts as another one.
+        """
         session = self._of_station.get(station_id)
         if session is not None and session.epoch >= epoch:
             return
@@ -113,6 +127,8 @@ class Sessions:
         if session is not None:
             del self._of_station[station_id]
             self._evict(session)
+            self._fights[station_id].is_held_elsewhere = True
+            self._note_fight(session, epoch, node=node)
 
     def booted(self, session: Session) -> None:
         """A BootNotification is durable: another serial number than before, right after an eviction, is another
@@ -121,7 +137,7 @@ class Sessions:
         session.serial_number_before = after
         fight = self._fights.get(session.station.id)
         if before is not None and before != after and fight is not None and fight.counted_epoch < session.epoch:
-            self._note_fight(session)
+            self._note_fight(session, session.epoch, address=session.address)
 
     def gone(self, session: Session) -> None:
         """The session's socket is gone; a newer session of the same station is not touched by that."""
@@ -186,19 +202,20 @@ class Sessions:
         self._fights.setdefault(older.station.id, _Fight())
         older.close(POLICY_VIOLATION, "another connection of this station is newer")
 
-    def _note_fight(self, session: Session) -> None:
+    def _note_fight(self, session: Session, epoch: int, **newest: str) -> None:
+        """Count an eviction by another device; `newest` says what is known of the one with `epoch`."""
         now = self._clock.monotonic()
         fight = self._fights.setdefault(session.station.id, _Fight())
-        fight.counted_epoch = session.epoch
+        fight.counted_epoch = epoch
         fight.evictions.append(now)
         while fight.evictions[0] < now - self._rules.window_seconds:
             fight.evictions.popleft()
         if len(fight.evictions) >= self._rules.evictions:
             fight.backoff_until = now + self._rules.backoff_seconds
-            body = {"evictions": len(fight.evictions), "address": session.address}
+            body = {"evictions": len(fight.evictions), **newest}
             fight.evictions.clear()
             _log.error("two devices use one identity", station=session.station.identity, **body)
-            session.tell("alarm.identity_contested", body)
+            self._tell(session.station.id, "alarm.identity_contested", body)
 
 
 def _host(address: str) -> str:

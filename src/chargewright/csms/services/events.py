@@ -10,7 +10,8 @@ from chargewright.errors import LocalProtocolError
 __all__ = ["EVENT_KINDS", "EventsService", "make_event"]
 
 EVENT_KINDS: Final[Mapping[str, str]] = {
-    "alarm.identity_contested": "two devices use one identity: `evictions` so far, `address` of the newest",
+    "alarm.identity_contested": "two devices use one identity: `evictions` so far, `address` of the newest, or the "
+    "`node` that it came to",
     "alarm.message_too_big": "the station sent more than `message_bytes` and will send it again: `reason`",
     "alarm.quarantined": "the database refused a message of the station; its frame is in quarantine: `action`",
     "connector.status": "StatusNotification: `connectorId`, `status`, `errorCode` as sent, `info`, `vendorErrorCode`, "
