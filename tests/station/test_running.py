@@ -1,6 +1,7 @@
 """Settings that are wrong are named, with the exit code for it."""
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -45,6 +46,11 @@ def settings(data: Path, **changes: Any) -> RunSettings:
         ({"speed": 0.0}, "--speed"),
         ({"has_drivers": True}, "--id-tag"),
         ({"transport": "pigeon"}, "pigeon"),
+        ({"for_seconds": -1.0}, "--for"),
+        ({"for_seconds": 0.0}, "--for"),
+        ({"for_seconds": math.inf}, "--for"),
+        ({"id_tags": ("GOOD", "A-TAG-OF-21-CHARACTERS"[:21])}, "A-TAG-OF-21-CHARACTER"),
+        ({"id_tags": ("",)}, "--id-tag"),
         ({"csms_url": "http://127.0.0.1:1", "for_seconds": 20.0}, "http://127.0.0.1:1"),
     ],
 )
@@ -97,3 +103,13 @@ def test_only_the_pics_of_a_station_makes_a_station() -> None:
     assert product_from("minimal").model == "CW-MINIMAL"
     with pytest.raises(ConfigurationError):
         product_from("ampeco_platform")
+
+
+def test_the_memory_of_one_product_is_refused_to_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(settings(tmp_path, id_tags=("EXACTLY-20-CHARACTER",)), as_json=False) == 5
+    assert run(settings(tmp_path, vendor="ACME", model="Another name"), as_json=False) == 5
+    capsys.readouterr()
+    assert run(settings(tmp_path, pics="kempower_s_series"), as_json=False) == 4
+    said = capsys.readouterr().err
+    assert "CW-MINIMAL (connectors: 1)" in said and "--data" in said
+    assert run(settings(tmp_path, pics="kempower_s_series", station_id="CW 2"), as_json=False) == 5

@@ -120,3 +120,17 @@ def test_a_file_of_a_newer_version_and_a_file_that_is_none_are_refused(path: Pat
 def test_an_unknown_transaction_is_named() -> None:
     with StationStore(":memory:", Random(1)) as store, pytest.raises(StationStoreError, match="key 7"):
         store.transaction(7)
+
+
+def test_it_is_the_memory_of_one_product(path: Path) -> None:
+    with StationStore(path, Random(1)) as store:
+        store.claim("ACME Box", 2)
+        store.claim("ACME Box", 2)
+    with StationStore(path, Random(1)) as store:
+        with pytest.raises(
+            StationStoreError, match=r"is the memory of ACME Box \(connectors: 2\), not of ACME Box .*1"
+        ):
+            store.claim("ACME Box", 1)
+        with pytest.raises(StationStoreError, match="another data directory"):
+            store.claim("ACME Cube", 2)
+        store.claim("ACME Box", 2)

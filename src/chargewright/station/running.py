@@ -1,6 +1,7 @@
 """Running one virtual station as a process: from settings to an exit code."""
 
 import asyncio
+import math
 import signal
 import sys
 from collections.abc import Awaitable
@@ -29,6 +30,8 @@ from chargewright.transport.reconnect import BackOff, back_off_seconds
 
 __all__ = ["RunResult", "RunSettings", "product_from", "run"]
 
+# An idToken is a CiString20Type (§7.28).
+ID_TAG_LENGTH: Final = 20
 BACK_OFF: Final = BackOff()
 # When the first driver comes (to connector 1; later to the others), before `speed`.
 FIRST_GAP_SECONDS: Final = 120.0
@@ -114,11 +117,19 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
         raise ConfigurationError("--id", "", settings.station_id, "1 to 48 printable ASCII characters but / \\ ? # %")
     if not settings.speed > 0:
         raise ConfigurationError("--speed", "", settings.speed, "a number above 0")
+    if settings.for_seconds is not None and not 0 < settings.for_seconds < math.inf:
+        raise ConfigurationError("--for", "", settings.for_seconds, "a number of seconds above 0")
+    for id_tag in settings.id_tags:
+        if not 0 < len(id_tag) <= ID_TAG_LENGTH:
+            raise ConfigurationError("--id-tag", "", id_tag, f"1 to {ID_TAG_LENGTH} characters")
     product = product_from(settings.pics, settings.vendor, settings.model)
     connect = implementation(settings.transport).connect
     settings.data.mkdir(parents=True, exist_ok=True)
     # One seed, one life: each die has its own stream, so that one more roll here changes nothing there.
     with StationStore(store_path(settings.data, settings.station_id), Random(f"{settings.seed} store")) as store:
+        # By its own name, not by the one that it introduces itself with: that may change.
+        own = product_from(settings.pics)
+        store.claim(f"{own.vendor} {own.model}", len(own.outlets))
         virtual = VirtualStation(
             settings.station_id,
             settings.csms_url,

@@ -142,6 +142,22 @@ class StationStore:
             self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
             self.set_meta("instance", f"{random.getrandbits(40):010x}")
 
+    def claim(self, product: str, connectors: int) -> None:
+        """Remember at the first use whose memory this is; raises `StationStoreError` when it is another product's.
+
+        Configuration, availability, meters and transactions of one product make no sense to another.
+        """
+        ours = (product, str(connectors))
+        known = (self.meta("product", ""), self.meta("connectors", ""))
+        if known == ("", ""):
+            with self.atomically():
+                self.set_meta("product", ours[0])
+                self.set_meta("connectors", ours[1])
+        elif known != ours:
+            whose, whose_not = (f"{name} (connectors: {count})" for name, count in (known, ours))
+            reason = f"is the memory of {whose}, not of {whose_not}; choose another data directory (--data)"
+            raise StationStoreError(self.path, reason)
+
     def __enter__(self) -> Self:
         return self
 
