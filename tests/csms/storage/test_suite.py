@@ -18,6 +18,7 @@ from chargewright.csms.storage.base import (
     IdTagRow,
     MeterValueRecord,
     Record,
+    SalvagedFrameRecord,
     Settlement,
     StartRecord,
     StationRow,
@@ -373,6 +374,34 @@ async def test_deviations_are_counted_and_data_transfers_stored(desk: Any) -> No
         ("g", 1, "d"),
     ]
     assert await desk.rows("SELECT vendor_id, message_id, data FROM data_transfer") == [("V", None, "text")]
+
+
+async def test_a_salvaged_frame_is_kept_once(desk: Any) -> None:
+    for frame, content in ((b"first \x00\xff", 1), (b"the same, sent again", 1), (b"another", -(2**63))):
+        assert await desk.write(SalvagedFrameRecord(frame=frame, content_hash=content)) is Settlement.DURABLE
+    desk.submit(SalvagedFrameRecord(frame=b"in one batch", content_hash=3))
+    desk.submit(SalvagedFrameRecord(frame=b"in the same batch", content_hash=3))
+    await desk.storage.journal.drain()
+    found = await desk.rows("SELECT content_hash, frame FROM salvaged_frame ORDER BY id")
+    assert [(content, bytes(frame)) for content, frame in found] == [
+        (1, b"first \x00\xff"),
+        (-(2**63), b"another"),
+        (3, b"in one batch"),
+    ]
+
+
+@pytest.mark.parametrize("stop_first", [False, True], ids=["start first", "stop first"])
+async def test_flags_of_a_stop_are_the_transactions_flags_too(desk: Any, stop_first: bool) -> None:
+    started = start(flags=("from-start",))
+    if stop_first:
+        await desk.write(stop(-1, flags=("from-stop",)))
+        await desk.write(started)
+    else:
+        await desk.write(started)
+        await desk.write(stop(started.transaction_id, flags=("from-stop",)))
+    expected = "from-start from-stop" + " stop-arrived-first" * stop_first
+    assert await desk.rows("SELECT flags FROM charging_transaction") == [(expected,)]
+    assert await desk.rows("SELECT flags FROM transaction_stop") == [("from-stop",)]
 
 
 async def test_stations_and_tags_are_the_operators(desk: Any) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "MeterValueRow",
     "QuarantinedFrame",
     "Record",
+    "SalvagedFrameRecord",
     "Settlement",
     "StartRecord",
     "StationRow",
@@ -113,7 +114,7 @@ class MeterValueRow(msgspec.Struct, kw_only=True, gc=False):
 
     id: int
     station_id: int
-    connector_id: int  # UNKNOWN_CONNECTOR: came with a stop of an unknown transaction
+    connector_id: int  # UNKNOWN_CONNECTOR: came with a stop of an unknown transaction, or cannot be read
     transaction_id: int  # as sent; NO_TRANSACTION when absent
     instant: int
     station_time: str
@@ -212,6 +213,7 @@ class StopRecord(msgspec.Struct, kw_only=True, gc=False):
     already stopped is kept as a linked correction, one of an unknown transaction as an orphan, to be matched if its
     start arrives. `transaction_data` has UNKNOWN_CONNECTOR as connector until the journal knows better. `repeated`
     tells a stop that was stored before, with the same content; it is not stored again, and `matched` is then False.
+    `flags` are added to those of the transaction that it stops.
     """
 
     transaction_id: int  # as sent
@@ -221,6 +223,7 @@ class StopRecord(msgspec.Struct, kw_only=True, gc=False):
     id_tag: str | None = None
     reason: str | None = None
     content_hash: int = 0  # tells a re-sent stop from another one
+    flags: tuple[str, ...] = ()
     transaction_data: Sequence[MeterValueRecord] = ()
     matched: bool = False
     repeated: bool = False
@@ -242,6 +245,14 @@ class DeviationRecord(msgspec.Struct, kw_only=True, gc=False):
     kind: str
     field: str
     sample: str
+
+
+class SalvagedFrameRecord(msgspec.Struct, kw_only=True, gc=False):
+    """A transaction message as it was received, of which the other records of its unit do not say all; kept once per
+    station and `content_hash`, which is of its payload (64 bits, signed)."""
+
+    frame: bytes
+    content_hash: int
 
 
 class EventRecord(msgspec.Struct, kw_only=True, gc=False):
@@ -268,6 +279,7 @@ Record = (
     | StopRecord
     | DataTransferRecord
     | DeviationRecord
+    | SalvagedFrameRecord
     | EventRecord
 )
 

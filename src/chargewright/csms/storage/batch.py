@@ -23,6 +23,7 @@ from chargewright.csms.storage.base import (
     EventRecord,
     MeterValueRecord,
     Record,
+    SalvagedFrameRecord,
     Settlement,
     StartRecord,
     StatusRecord,
@@ -38,6 +39,7 @@ from chargewright.csms.storage.statements import (
     INSERT_DATA_TRANSFERS,
     INSERT_EVENTS,
     INSERT_METER_VALUES,
+    INSERT_SALVAGED_FRAMES,
     INSERT_STATUS_HISTORY,
     PUT_STATUS,
     Statement,
@@ -88,6 +90,7 @@ class _Collector:
         self.statuses: list[Row] = []
         self.data_transfers: list[Row] = []
         self.deviations: dict[tuple[int, str, str, str], list[Any]] = {}
+        self.salvaged_frames: dict[tuple[int, int], Row] = {}
         self.claims: dict[int, Row] = {}
         self.disconnects: dict[int, Row] = {}
         self.boots: dict[int, Row] = {}
@@ -101,6 +104,7 @@ class _Collector:
             MeterValueRecord: self._meter_value,
             DataTransferRecord: self._data_transfer,
             DeviationRecord: self._deviation,
+            SalvagedFrameRecord: self._salvaged_frame,
             EventRecord: self._event,
         }
 
@@ -205,6 +209,10 @@ class _Collector:
         counted[0] += 1
         counted[3] = at
 
+    def _salvaged_frame(self, unit: Unit, record: SalvagedFrameRecord) -> None:
+        key = (unit.station_id, record.content_hash)
+        self.salvaged_frames.setdefault(key, (*key, unit.action, record.frame, unit.received_at))
+
     def _event(self, unit: Unit, record: EventRecord) -> None:
         self.events.append((unit, record))
 
@@ -273,6 +281,8 @@ def apply_batch(
         yield INSERT_DATA_TRANSFERS, rows.data_transfers
     if rows.deviations:
         yield COUNT_DEVIATIONS, [(*key, *rows.deviations[key]) for key in sorted(rows.deviations)]
+    if rows.salvaged_frames:
+        yield INSERT_SALVAGED_FRAMES, [rows.salvaged_frames[key] for key in sorted(rows.salvaged_frames)]
     if rows.events:
         events = _event_rows(rows.events, sequence, started, stopped)
         if events:

@@ -136,6 +136,13 @@ COUNT_DEVIATIONS: Final = _insert(
     "last_at = excluded.last_at",
 )
 
+INSERT_SALVAGED_FRAMES: Final = _insert(
+    "keep salvaged frames",
+    "salvaged_frame",
+    (("station_id", INT), ("content_hash", INT), ("action", TEXT), ("frame", BYTES), ("received_at", INT)),
+    "ON CONFLICT (station_id, content_hash) DO NOTHING",
+)
+
 INSERT_QUARANTINE: Final = _insert(
     "keep a frame in quarantine",
     "quarantine",
@@ -284,7 +291,7 @@ INSERT_STARTS: Final = _insert(
 FIND_ORPHAN_STOPS: Final = Statement(
     "look for stops that came before their start",
     "WITH k({columns}) AS ({rows}) "
-    "SELECT k.id, s.id, s.instant, s.station_time, s.received_at, s.meter_stop, s.id_tag, s.reason "
+    "SELECT k.id, s.id, s.instant, s.station_time, s.received_at, s.meter_stop, s.id_tag, s.reason, s.flags "
     "FROM k JOIN transaction_stop s ON s.station_id = k.station_id AND s.charging_transaction_id IS NULL "
     "WHERE s.instant >= k.start_instant AND s.meter_stop >= k.meter_start "
     "AND (s.id_tag_key IS NULL OR s.id_tag_key = k.id_tag_key) "
@@ -349,6 +356,7 @@ INSERT_STOPS: Final = _insert(
         ("id_tag", TEXT),
         ("id_tag_key", TEXT),
         ("reason", TEXT),
+        ("flags", TEXT),
     ),
     "ON CONFLICT (station_id, transaction_id, instant, meter_stop, content_hash) DO NOTHING RETURNING station_id, id",
     returns=True,

@@ -250,6 +250,7 @@ transaction_stop = Table(
     Column("id_tag_key", Text),
     Column("reason", Text),
     _needed("content_hash", INT64),
+    _needed("flags", Text()),  # words, separated by spaces
     UniqueConstraint(
         "station_id", "transaction_id", "instant", "meter_stop", "content_hash", name="uq_transaction_stop_content"
     ),
@@ -363,6 +364,20 @@ quarantine = Table(
     Column("frame", LargeBinary, nullable=False),
     _needed("reason", Text()),
     _needed("received_at", INT64),
+    sqlite_strict=True,
+)
+
+# Transaction messages as received, of which mending lost something: what their rows do not say, stands here.
+salvaged_frame = Table(
+    "salvaged_frame",
+    metadata,
+    _id(),
+    _station(),
+    _needed("content_hash", INT64),  # of the payload
+    _needed("action", Text()),
+    Column("frame", LargeBinary, nullable=False),
+    _needed("received_at", INT64),
+    UniqueConstraint("station_id", "content_hash"),
     sqlite_strict=True,
 )
 

@@ -250,9 +250,9 @@ def _adopt_orphans(starts: list[Started]) -> Steps:
     for row_id, fitting in sorted(candidates.items()):
         if len(fitting) != 1:
             continue
-        _, stop_id, instant, station_time, received_at, meter_stop, id_tag, reason = fitting[0]
+        _, stop_id, instant, station_time, received_at, meter_stop, id_tag, reason, stop_flags = fitting[0]
         start = by_row[row_id]
-        start.flags = (*start.flags, STOP_ARRIVED_FIRST)
+        start.flags = (*start.flags, *stop_flags.split(), STOP_ARRIVED_FIRST)
         links.append((stop_id, row_id))
         flags = " ".join(start.flags)
         stops.append((row_id, instant, station_time, received_at, meter_stop, id_tag, reason, True, flags))
@@ -286,7 +286,7 @@ def _apply_stops(stops: list[Stopped]) -> Steps:
         stop.matched = True
         received_at = stop.unit.received_at
         what = (record.station_time, received_at, record.meter_stop, record.id_tag, record.reason)
-        ending.append((row[2], record.instant, *what, False, row[5]))
+        ending.append((row[2], record.instant, *what, False, " ".join((*row[5].split(), *record.flags))))
     if ending:
         yield STOP_TRANSACTIONS, ending
 
@@ -306,4 +306,5 @@ def _stop_row(stop: Stopped, transaction: int | None, relation: str) -> tuple[An
         record.id_tag,
         None if record.id_tag is None else record.id_tag.casefold(),
         record.reason,
+        " ".join(record.flags),
     )

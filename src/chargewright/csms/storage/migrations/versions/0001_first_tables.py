@@ -230,6 +230,7 @@ transaction_stop = Table(
     Column("id_tag_key", Text),
     Column("reason", Text),
     _needed("content_hash", INT64),
+    _needed("flags", Text()),
     UniqueConstraint(
         "station_id", "transaction_id", "instant", "meter_stop", "content_hash", name="uq_transaction_stop_content"
     ),
@@ -337,6 +338,19 @@ quarantine = Table(
     Column("frame", LargeBinary, nullable=False),
     _needed("reason", Text()),
     _needed("received_at", INT64),
+    sqlite_strict=True,
+)
+
+salvaged_frame = Table(
+    "salvaged_frame",
+    metadata,
+    _id(),
+    _station(),
+    _needed("content_hash", INT64),
+    _needed("action", Text()),
+    Column("frame", LargeBinary, nullable=False),
+    _needed("received_at", INT64),
+    UniqueConstraint("station_id", "content_hash"),
     sqlite_strict=True,
 )
 
