@@ -57,6 +57,11 @@ async def test_a_failed_start_leaves_nothing_open(tmp_path: Path) -> None:
     await again.stop()
 
 
+async def test_a_database_in_memory_touches_no_directory(start_csms: Any, tmp_path: Path) -> None:
+    await start_csms(db="sqlite://", data=tmp_path / "untouched")
+    assert not (tmp_path / "untouched").exists()
+
+
 async def test_a_busy_address_is_named(start_csms: Any, tmp_path: Path) -> None:
     csms = await start_csms()
     address = csms.addresses.ocpp[0]

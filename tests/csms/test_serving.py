@@ -85,12 +85,20 @@ def rows(tmp_path: Path, statement: str) -> list[Any]:
 async def test_a_second_server_on_the_same_directory_is_refused(tmp_path: Path) -> None:
     server = await ServeProcess.start(*data_arguments(tmp_path, seed_text("A1")))
     try:
-        code, message = await asyncio.to_thread(refused, "--data", str(tmp_path / "data"))
-        assert code == serving.STORAGE_FAILED
-        assert str(tmp_path / "data") in message
-        assert f"process {server.process.pid}" in message
+        for database in ((), ("--db", f"sqlite:///{tmp_path / 'other' / 'database'}")):
+            code, message = await asyncio.to_thread(refused, "--data", str(tmp_path / "data"), *database)
+            assert code == serving.STORAGE_FAILED
+            assert str(tmp_path / "data") in message
+            assert f"process {server.process.pid}" in message
     finally:
         assert await server.stop() == 0
+
+
+def test_a_data_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, message = refused("--data", str(tmp_path / "file"))
+    assert code == serving.STORAGE_FAILED
+    assert str(tmp_path / "file") in message
 
 
 async def test_a_busy_port_is_named(tmp_path: Path) -> None:

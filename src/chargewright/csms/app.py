@@ -11,6 +11,7 @@ import re
 import socket
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -41,6 +42,7 @@ from chargewright.csms.session import Hold, Session, SessionPorts
 from chargewright.csms.sessions import FightRules, Sessions
 from chargewright.csms.storage.base import ANY_EPOCH, Settlement, StationRow, Storage, StorageError, Unit
 from chargewright.csms.storage.opening import open_storage
+from chargewright.csms.storage.sqlite import DirectoryLock
 from chargewright.transport.choice import Listen, implementation
 from chargewright.transport.connection import (
     GOING_AWAY,
@@ -56,6 +58,7 @@ __all__ = ["Addresses", "Csms"]
 
 # How often it is written down when stations were last heard, in seconds.
 TOUCH_SECONDS: Final = 60.0
+LOCK_FILE: Final = "serve.lock"
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +101,7 @@ class Csms:
         self._listen_with = listen
         self._not_ready: str | None = "starting"
         self._storage: Storage | None = None
+        self._lock: DirectoryLock | None = None
         self._directory = Directory()
         self._sessions = Sessions(
             self._clock,
@@ -133,6 +137,8 @@ class Csms:
         settings = self.settings
         seed = None if settings.seed is None else read_seed(settings.seed)
         database = settings.db or f"sqlite:///{settings.data / 'chargewright.sqlite3'}"
+        if not settings.is_in_memory:
+            self._lock = _locked(settings.data)
         storage = self._storage = self._given_storage or await _opened(database, self._clock)
         for station in await storage.stations():
             self._directory.put_stored(station)
@@ -279,6 +285,9 @@ class Csms:
         if storage is not None:
             await storage.close()
             _log.info("stopped", **numbers)
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     # What others ask.
 
@@ -376,6 +385,15 @@ class Csms:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a task failed", task=task.get_name(), exc_info=task.exception())
+
+
+def _locked(directory: Path) -> DirectoryLock:
+    """Keep a second server out of the data directory, whatever its database; SQLite locks its own directory besides."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return DirectoryLock(directory, LOCK_FILE)
+    except OSError as error:
+        raise StorageError(f"cannot use the data directory {directory}: {error}") from error
 
 
 async def _opened(url: str, clock: Clock) -> Storage:

@@ -139,6 +139,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe entry that is written to the log (standard error)."""
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether nothing outlives the process; the data directory is not touched then."""
+        return self.db in ("sqlite://", "sqlite:///:memory:")
+
     @field_validator("ocpp", "http")
     @classmethod
     def _address(cls, value: str) -> str:

@@ -32,7 +32,7 @@ class CredentialKeeper:
         """
         if settings.credential_key is not None:
             return cls(_key(settings.credential_key.get_secret_value(), "CHARGEWRIGHT_CREDENTIAL_KEY"), entropy)
-        if settings.db in ("sqlite://", "sqlite:///:memory:"):
+        if settings.is_in_memory:
             return cls(entropy(_KEY_BYTES), entropy)
         return cls(_key_in_file(settings.data / KEY_FILE, entropy), entropy)
 

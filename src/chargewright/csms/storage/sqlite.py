@@ -79,9 +79,10 @@ def storage_error(error: Exception, purpose: str) -> StorageError:
 class DirectoryLock:
     """The right to use a data directory: one process at a time. Lost when the process ends, however it ends."""
 
-    def __init__(self, directory: Path) -> None:
-        """Take the lock; raises `StorageError` naming the directory and the process that has it."""
-        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, directory: Path, name: str = LOCK_FILE) -> None:
+        """Take the lock, a file of that name; raises `StorageError` naming the directory and the process that has
+        it."""
+        descriptor = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
