@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -64,9 +65,21 @@ def test_wrong_settings_are_named(
 def test_a_directory_in_use_or_of_no_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with StationStore(store_path(tmp_path, "CW 1"), Random(1)):
         assert run(settings(tmp_path), as_json=False) == 4
-    assert "another process" in capsys.readouterr().err
-    (tmp_path / "file").write_text("")
-    assert run(settings(tmp_path / "file" / "below"), as_json=False) == 4
+    said = capsys.readouterr().err
+    assert f"another process runs this station (process {os.getpid()})" in said and "--data" in said
+    file = tmp_path / "file"
+    file.write_text("")
+    for data in (file, file / "below" / "further"):
+        assert run(settings(data), as_json=False) == 4
+        said = capsys.readouterr().err
+        assert f"{data}: cannot be the data directory: {file} is not a directory" in said and "--data" in said
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / ("a name longer than any file system takes" * 10)
+    assert run(settings(data), as_json=False) == 4
+    said = capsys.readouterr().err
+    assert str(data) in said and "cannot be made: File name too long" in said
 
 
 def test_a_run_that_was_never_accepted_says_so_and_what_to_look_at(

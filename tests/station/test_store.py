@@ -1,5 +1,6 @@
 """What survives: durable, ordered, atomic, and for one process alone."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -97,8 +98,27 @@ with store.atomically():
 
 
 def test_a_second_process_on_the_same_file_is_refused(path: Path) -> None:
-    with StationStore(path, Random(1)), pytest.raises(StationStoreError, match="another process"):
+    holder = f"{path}: another process .* \\(process {os.getpid()}\\); stop that one"
+    with StationStore(path, Random(1)), pytest.raises(StationStoreError, match=holder):
         StationStore(path, Random(1))
+    program = f"""
+from pathlib import Path
+from random import Random
+from chargewright.station.store import StationStore
+store = StationStore(Path({str(path)!r}), Random(1))
+print("ready", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        with pytest.raises(StationStoreError, match=rf"\(process {process.pid}\)"):
+            StationStore(path, Random(1))
+        Path(f"{path}.pid").unlink()
+        with pytest.raises(StationStoreError, match=r"\(process unknown\)"):
+            StationStore(path, Random(1))
+        process.communicate("\n")
     with StationStore(path, Random(1)) as store:
         assert store.next_boot() == 1
 
@@ -115,6 +135,9 @@ def test_a_file_of_a_newer_version_and_a_file_that_is_none_are_refused(path: Pat
         StationStore(rubbish, Random(1))
     with pytest.raises(StationStoreError, match="unable to open"):
         StationStore(tmp_path / "nowhere" / "station.sqlite3", Random(1))
+    (tmp_path / "signed.sqlite3.pid").mkdir()
+    with pytest.raises(StationStoreError, match=r"signed\.sqlite3\.pid: cannot be written"):
+        StationStore(tmp_path / "signed.sqlite3", Random(1))
 
 
 def test_an_unknown_transaction_is_named() -> None:

@@ -39,7 +39,9 @@ _Data = Annotated[Path, typer.Option(help="Directory of what survives a power cu
 _PasswordEnv = Annotated[str | None, typer.Option(help="Environment variable that holds the AuthorizationKey.")]
 _PasswordFile = Annotated[Path | None, typer.Option(help="File that holds the AuthorizationKey.")]
 _Driver = Annotated[DriverChoice, typer.Option(help="Simulated drivers, or nobody.")]
-_IdTag = Annotated[list[str] | None, typer.Option(help="Id tag of the drivers, 20 characters at most; may be given several times.")]
+_IdTag = Annotated[
+    list[str] | None, typer.Option(help="Id tag of the drivers, 20 characters at most; may be given several times.")
+]
 _Speed = Annotated[float, typer.Option(help="Divides battery sizes and the drivers' waiting times.")]
 _Vendor = Annotated[str | None, typer.Option(help="Introduce yourself as this vendor.")]
 _Model = Annotated[str | None, typer.Option(help="Introduce yourself as this model.")]

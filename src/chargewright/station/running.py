@@ -124,7 +124,7 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
             raise ConfigurationError("--id-tag", "", id_tag, f"1 to {ID_TAG_LENGTH} characters")
     product = product_from(settings.pics, settings.vendor, settings.model)
     connect = implementation(settings.transport).connect
-    settings.data.mkdir(parents=True, exist_ok=True)
+    _make_directory(settings.data)
     # One seed, one life: each die has its own stream, so that one more roll here changes nothing there.
     with StationStore(store_path(settings.data, settings.station_id), Random(f"{settings.seed} store")) as store:
         # By its own name, not by the one that it introduces itself with: that may change.
@@ -143,6 +143,18 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
         )
         is_time_over = await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
         return _result(virtual.station.opening, virtual.station.snapshot()), is_time_over
+
+
+def _make_directory(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next((path for path in (data, *data.parents) if path.exists()), data)
+        reason = f"cannot be the data directory: {file} is not a directory; choose another one (--data)"
+        raise StationStoreError(str(data), reason) from error
+    except OSError as error:
+        reason = f"the data directory cannot be made: {error.strerror}; choose another one (--data)"
+        raise StationStoreError(str(data), reason) from error
 
 
 def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[Driver]:

@@ -4,6 +4,7 @@ Every change is committed before the method returns (WAL, synchronous=FULL), unl
 `atomically`. A second process on the same file is refused.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,9 @@ CREATE TABLE queue (
     parked_because TEXT
 );
 """
+
+# What is appended to the path of the file that names the process.
+PROCESS_FILE: Final = ".pid"
 
 ALL_TRANSACTIONS: Final = """
 SELECT key, connector_id, id_tag, parent_id_tag, state, transaction_id, started_at, meter_start_wh
@@ -117,16 +121,20 @@ class StationStore:
         try:
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
         except sqlite3.Error as error:
-            raise StationStoreError(self.path, str(error)) from error
+            reason = f"{error}; is {Path(self.path).parent} a directory that can be written?"
+            raise StationStoreError(self.path, reason) from error
         try:
             self._prepare(random)
+            self._sign()
         except sqlite3.Error as error:
             self._db.close()
-            reason = "another process runs this station" if "locked" in str(error) else str(error)
-            raise StationStoreError(self.path, reason) from error
+            raise StationStoreError(self.path, self._in_use() if "locked" in str(error) else str(error)) from error
         except StationStoreError:
             self._db.close()
             raise
+        except OSError as error:
+            self._db.close()
+            raise StationStoreError(f"{self.path}{PROCESS_FILE}", f"cannot be written: {error.strerror}") from error
 
     def _prepare(self, random: Random) -> None:
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -141,6 +149,21 @@ class StationStore:
         if version == 0:
             self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
             self.set_meta("instance", f"{random.getrandbits(40):010x}")
+
+    def _sign(self) -> None:
+        """Leave our process id beside the file, for whoever is refused; SQLite's lock lets nobody look inside."""
+        if self.path != ":memory:":
+            Path(self.path + PROCESS_FILE).write_text(f"{os.getpid()}\n", encoding="ascii")
+
+    def _in_use(self) -> str:
+        try:
+            holder = Path(self.path + PROCESS_FILE).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            holder = "unknown"
+        return (
+            f"another process runs this station (process {holder}); "
+            "stop that one, or choose another identity or data directory (--id, --data)"
+        )
 
     def claim(self, product: str, connectors: int) -> None:
         """Remember at the first use whose memory this is; raises `StationStoreError` when it is another product's.
