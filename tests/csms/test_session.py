@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -245,6 +246,66 @@ async def test_deviations_of_what_is_answered_at_once_are_stored_too(bench: Work
     connection = await bench.connect()
     assert (await bench.exchange(connection, "Heartbeat", {"why": 1}))[0] == 3
     assert await bench.rows("SELECT action, kind, field FROM deviation") == [("Heartbeat", "unknown-field", "why")]
+
+
+def unknown_unit(value: str) -> Any:
+    samples = [{"value": value, "unit": "wattstunden"}]
+    return {"connectorId": 1, "meterValue": [{"timestamp": START["timestamp"], "sampledValue": samples}]}
+
+
+async def test_what_salvaging_loses_is_kept_as_it_was_sent(bench: Workbench) -> None:
+    connection = await bench.connect()
+    for value in ("1111", "2222", "2222"):
+        assert (await bench.exchange(connection, "MeterValues", unknown_unit(value)))[0] == 3
+    # Nothing is left of either, and they are two all the same; the third is the second, sent again.
+    assert await bench.rows("SELECT samples FROM meter_value") == [("[]",), ("[]",)]
+    found = await bench.rows("SELECT action, frame, received_at FROM salvaged_frame ORDER BY id")
+    assert [(action, value in frame) for (action, frame, _), value in zip(found, (b"1111", b"2222"), strict=True)] == [
+        ("MeterValues", True),
+        ("MeterValues", True),
+    ]
+    assert found[0][2] == microseconds(bench.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("StartTransaction", START | {"meterStart": 10**30}),
+        ("StartTransaction", START | {"reservationId": "r"}),
+        ("StopTransaction", {"transactionId": 10**30, "meterStop": 5, "timestamp": START["timestamp"]}),
+        ("StopTransaction", {"transactionId": 1, "meterStop": 5, "timestamp": START["timestamp"], "reason": "Bored"}),
+        ("MeterValues", {}),
+    ],
+)
+async def test_a_lossy_transaction_message_is_answered_and_kept(action: str, payload: Any, bench: Workbench) -> None:
+    connection = await bench.connect()
+    assert (await bench.exchange(connection, action, payload))[0] == 3
+    ((kept_action, frame),) = await bench.rows("SELECT action, frame FROM salvaged_frame")
+    assert kept_action == action
+    assert json.loads(frame)[3] == payload
+
+
+async def test_frames_of_what_lost_nothing_are_not_kept(bench: Workbench) -> None:
+    connection = await bench.connect()
+    await bench.exchange(connection, "StartTransaction", START | {"meterStart": "0", "timestamp": "soon"})
+    await bench.exchange(connection, "Heartbeat", {"why": 1})
+    assert await bench.rows("SELECT * FROM salvaged_frame") == []
+
+
+async def test_a_stop_without_readable_meter_ends_its_transaction_at_the_last_register(bench: Workbench) -> None:
+    connection = await bench.connect()
+    started = (await bench.exchange(connection, "StartTransaction", START))[2]["transactionId"]
+    data = [
+        {"timestamp": f"2026-03-01T11:{m}:00Z", "sampledValue": [{"value": v}]} for m, v in (("20", "7"), ("10", "3"))
+    ]
+    stop = {"transactionId": started, "meterStop": None, "timestamp": "2026-03-01T11:30:00Z", "transactionData": data}
+    assert (await bench.exchange(connection, "StopTransaction", stop))[0] == 3
+    assert (await bench.exchange(connection, "StopTransaction", stop))[0] == 3
+    found = await bench.rows("SELECT meter_stop, flags FROM charging_transaction")
+    assert found == [(7, "meter-stop-unreadable")]
+    assert await bench.rows("SELECT relation FROM transaction_stop") == [("stop",)]
+    (event,) = [row for row in await bench.storage.events_after(0, 99) if row.kind == "transaction.stopped"]
+    assert json.loads(bytes(event.body))["flags"] == ["meter-stop-unreadable"]
 
 
 async def test_places_in_lists_are_one_deviation(bench: Workbench) -> None:

@@ -1,8 +1,8 @@
 """Instants as integers: microseconds since 1970-01-01 UTC, and back."""
 
+import threading
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Final
 
 __all__ = ["UnreadableTimes", "microseconds", "moment"]
@@ -26,20 +26,21 @@ class UnreadableTimes:
     it.
 
     Repeats of a transaction message are recognised by content, and its instant is part of that. A message that is sent
-    again because our answer was lost must not get another one. The last `bound` messages are remembered, without their
-    ids.
+    again because our answer was lost must not get another one. The last `bound` messages are remembered, by the digest
+    of their payload. May be used by several threads.
     """
 
     def __init__(self, bound: int = 10_000) -> None:
         self._bound = bound
         self._seen: OrderedDict[tuple[int, bytes], int] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def instant(self, station_id: int, frame: bytes, received_at: int) -> int:
+    def instant(self, station_id: int, payload_digest: bytes, received_at: int) -> int:
         """`received_at`, or what it was when the station sent the same payload before."""
-        content = frame[frame.find(b"{") :]
-        key = (station_id, blake2b(content, digest_size=16).digest())
-        instant = self._seen.setdefault(key, received_at)
-        self._seen.move_to_end(key)
-        if len(self._seen) > self._bound:
-            self._seen.popitem(last=False)
+        key = (station_id, payload_digest)
+        with self._lock:
+            instant = self._seen.setdefault(key, received_at)
+            self._seen.move_to_end(key)
+            if len(self._seen) > self._bound:
+                self._seen.popitem(last=False)
         return instant

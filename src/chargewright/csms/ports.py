@@ -5,6 +5,7 @@ from datetime import tzinfo
 from typing import Generic, TypeAlias, TypeVar
 
 from chargewright.csms.instants import UnreadableTimes, microseconds
+from chargewright.csms.payload import payload_digest
 from chargewright.csms.storage.base import DeviationRecord, Record, StationRow, Unit
 from chargewright.protocol.v16.base import Message, Timestamp
 from chargewright.protocol.v16.salvage import Deviation
@@ -36,6 +37,7 @@ class CallContext:
     """
 
     __slots__ = (
+        "_payload_digest",
         "_unreadable_times",
         "deviations",
         "now",
@@ -64,6 +66,7 @@ class CallContext:
         self.now = now  # what `currentTime` says: the moment of answering, when called while answering
         self.deviations = deviations
         self._unreadable_times = unreadable_times
+        self._payload_digest = b""
 
     def add(self, record: Record) -> None:
         """Put one more record into the CALL's unit."""
@@ -77,8 +80,28 @@ class CallContext:
         """The µs of a time that the station named; where it cannot be read, the time of receipt (of its first
         sending)."""
         if not stamp.is_readable:
-            return self._unreadable_times.instant(self.station.id, self.unit.raw, self.received_at)
+            return self._unreadable_times.instant(self.station.id, self.payload_digest(), self.received_at)
         return microseconds(stamp if stamp.tzinfo is not None else stamp.in_zone(self.zone))
+
+    def payload_digest(self) -> bytes:
+        """16 bytes that tell the payload as sent from others; the message id has no part in it."""
+        if not self._payload_digest:
+            self._payload_digest = payload_digest(self.unit.raw)
+        return self._payload_digest
+
+    def lost_digest(self) -> bytes:
+        """`payload_digest` where salvaging lost something, else nothing: what makes two messages different of which
+        the same is left."""
+        if self.deviations and any(deviation.is_lossy for deviation in self.deviations):
+            return self.payload_digest()
+        return b""
+
+    def deviation_at(self, field: str, *kinds: str) -> Deviation | None:
+        """What was salvaged at that field, if it is of one of the kinds."""
+        for deviation in self.deviations:
+            if deviation.field == field and deviation.kind in kinds:
+                return deviation
+        return None
 
     def word_as_sent(self, field: str) -> str | None:
         """The word that the station sent where salvaging put one of the specification's; None where it kept it."""

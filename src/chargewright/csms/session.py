@@ -27,6 +27,7 @@ from chargewright.csms.storage.base import (
     DisconnectRecord,
     Journal,
     Record,
+    SalvagedFrameRecord,
     Settlement,
     StartRecord,
     StationRow,
@@ -271,7 +272,7 @@ class Session:
             self._fail(event.call_id, action)
             return False
         if event.deviations:
-            self._note_deviations(call.unit, event)
+            self._note_deviations(call, event)
         has_records = bool(call.unit.records)
         if not isinstance(answer, WhenDurable):
             self._rpc.answer(event.call_id, answer)
@@ -290,8 +291,8 @@ class Session:
         elif isinstance(event, MessageIgnored):
             self.counts[f"ignored {event.reason.name}"] += 1
 
-    def _note_deviations(self, unit: Unit, event: CallReceived) -> None:
-        action = event.action.name
+    def _note_deviations(self, call: "_Call", event: CallReceived) -> None:
+        action, unit = event.action.name, call.unit
         self.counts["deviations"] += len(event.deviations)
         for deviation in event.deviations[:_DEVIATIONS_PER_MESSAGE]:
             record = DeviationRecord(
@@ -301,6 +302,9 @@ class Session:
                 sample=deviation.sample,
             )
             unit.records.append(record)
+        if action in _TRANSACTION_ACTIONS and (lost := call.lost_digest()):
+            content_hash = int.from_bytes(lost[:8], "big", signed=True)
+            unit.records.append(SalvagedFrameRecord(frame=unit.raw, content_hash=content_hash))
 
     def _fail(self, call_id: str, action: str) -> None:
         """A bug of ours met this CALL; its station is told, and nobody else notices."""

@@ -13,7 +13,6 @@ from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.coding import decode
 from chargewright.protocol.v16.deviations import DeviationKind
 from chargewright.protocol.v16.repairs import TRANSACTION_MESSAGES
-from chargewright.protocol.v16.repairs import TRANSACTION_MESSAGES
 from chargewright.protocol.v16.salvage import Salvaged, salvage
 
 __all__ = ["salvage_times"]

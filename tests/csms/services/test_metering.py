@@ -11,6 +11,7 @@ from chargewright.csms.services.metering import MeteringService, content_hash
 from chargewright.csms.storage.base import NO_TRANSACTION, MeterValueRecord
 from chargewright.protocol.v16.base import UNSET, decode_hook
 from chargewright.protocol.v16.datatypes import MeterValue
+from chargewright.protocol.v16.deviations import Deviation
 
 TIME = "2026-03-01T11:00:00Z"
 
@@ -45,6 +46,22 @@ def test_an_absent_transaction_id_is_told_from_the_number_that_stands_for_it() -
     absent, sent = record([{"value": "1"}], UNSET), record([{"value": "1"}], NO_TRANSACTION)
     assert absent.transaction_id == sent.transaction_id == NO_TRANSACTION
     assert absent.content_hash != sent.content_hash
+
+
+def test_two_messages_of_which_the_same_is_left_are_two_and_each_sent_again_is_one() -> None:
+    value = msgspec.json.decode(
+        b'{"timestamp":"2026-03-01T11:00:00Z","sampledValue":[]}', type=MeterValue, dec_hook=decode_hook
+    )
+
+    def hashed(message_id: str, payload: str, kind: str = "item-left-out") -> int:
+        raw = f'[2,"{message_id}","MeterValues",{payload}]'.encode()
+        call = make_call("MeterValues", deviations=[Deviation(kind, "meterValue[0].sampledValue[0]", "?")], raw=raw)
+        return MeteringService().records(call, 1, 7, [value])[0].content_hash
+
+    assert hashed("1", '{"a":1}') == hashed("2", '{"a":1}')
+    assert hashed("1", '{"a":1}') != hashed("1", '{"a":2}')
+    # What lost nothing is told apart by what is left.
+    assert hashed("1", '{"a":1}', "number-as-text") == hashed("1", '{"a":2}', "number-as-text")
 
 
 def test_hashes_spread() -> None:

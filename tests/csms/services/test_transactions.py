@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from tests.csms.services.call import make_call
 
 from chargewright.csms.services.events import EventsService
@@ -12,6 +13,7 @@ from chargewright.csms.storage.base import UNKNOWN_CONNECTOR, EventRecord, StopR
 from chargewright.protocol.v16.base import decode_hook
 from chargewright.protocol.v16.core import StartTransactionRequest, StopTransactionRequest
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
+from chargewright.protocol.v16.deviations import Deviation, DeviationKind
 
 START = {"connectorId": 1, "idTag": "Tag", "meterStart": 10, "timestamp": "2026-03-01T12:00:00+01:00"}
 STOP = {"transactionId": 5, "meterStop": 20, "timestamp": "2026-03-01T11:30:00Z"}
@@ -75,3 +77,54 @@ def test_the_hash_of_a_stop_is_of_all_that_it_says() -> None:
 
 def test_a_number_in_one_field_is_not_mistaken_for_another() -> None:
     assert stop(idTag="Remote").content_hash != stop(reason="Remote").content_hash
+
+
+UNREADABLE = Deviation(DeviationKind.UNREADABLE_REQUIRED, "meterStop", "null")
+
+
+def register(minute: int, value: str, **words: str) -> dict[str, Any]:
+    return {"timestamp": f"2026-03-01T11:{minute:02}:00Z", "sampledValue": [{"value": value, **words}]}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ([], 0),
+        ([register(10, "15"), register(20, "1.75", unit="kWh"), register(15, "16")], 1750),
+        ([register(20, "15"), register(20, "16")], 16),
+        ([register(10, "15"), register(20, "7", measurand="Power.Active.Import")], 15),
+        ([register(10, "7", measurand="Power.Active.Import")], 0),
+        ([register(10, "1e300")], 0),
+        ([register(10, "-5")], 0),
+    ],
+)
+def test_the_last_register_stands_for_a_stop_that_cannot_be_read(data: list[Any], expected: int) -> None:
+    call = make_call("StopTransaction", deviations=[UNREADABLE])
+    made = service().stop(call, request(StopTransactionRequest, STOP | {"meterStop": 0, "transactionData": data}))
+    assert (made.meter_stop, made.flags) == (expected, ("meter-stop-unreadable",))
+
+
+def test_a_readable_stop_is_not_touched() -> None:
+    made = stop(transactionData=DATA)
+    assert (made.meter_stop, made.flags) == (20, ())
+
+
+@pytest.mark.parametrize(
+    ("field", "flag"),
+    [("connectorId", "connector-unreadable"), ("idTag", "id-tag-unreadable"), ("meterStart", "meter-start-unreadable")],
+)
+@pytest.mark.parametrize("kind", [DeviationKind.UNREADABLE_REQUIRED, DeviationKind.TOO_LARGE])
+def test_a_start_with_something_unreadable_is_flagged(kind: DeviationKind, field: str, flag: str) -> None:
+    call = make_call("StartTransaction", deviations=[Deviation(kind, field, "?"), Deviation("null", "x", "")])
+    made = service().start(call, request(StartTransactionRequest, START), AuthorizationStatus.ACCEPTED)
+    assert made.flags == (flag,)
+
+
+def test_two_stops_of_which_the_same_is_left_are_two_and_each_sent_again_is_one() -> None:
+    def hashed(message_id: str, payload: str) -> int:
+        raw = f'[2,"{message_id}","StopTransaction",{payload}]'.encode()
+        call = make_call("StopTransaction", deviations=[Deviation("unknown-word", "reason", "?")], raw=raw)
+        return service().stop(call, request(StopTransactionRequest, STOP)).content_hash
+
+    assert hashed("1", '{"reason":"a"}') == hashed("2", '{"reason":"a"}')
+    assert hashed("1", '{"reason":"a"}') != hashed("1", '{"reason":"b"}')

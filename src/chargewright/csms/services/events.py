@@ -23,7 +23,7 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "transaction.started": "StartTransaction, once: `transactionId`, `connectorId`, `idTag`, `idTagStatus`, "
     "`meterStart`, `timestamp` as sent, `reservationId`, `flags`",
     "transaction.stopped": "StopTransaction, once: `transactionId` as sent, `matched` (whether it ended an open "
-    "transaction), `idTag`, `meterStop`, `reason`, `timestamp` as sent",
+    "transaction), `idTag`, `meterStop`, `reason`, `timestamp` as sent, `flags`",
 }
 
 

@@ -50,10 +50,11 @@ class MeteringService:
     ) -> list[MeterValueRecord]:
         """One record for each instant, its samples byte for byte as the station sent their values.
 
-        The hash tells two contents of one instant apart, and an id that was sent from the one that stands for none.
+        The hash tells two contents of one instant apart, an id that was sent from the one that stands for none, and two
+        messages of which salvaging left the same.
         """
         made = []
-        has_id = b"0" if transaction_id is UNSET else b"1"
+        prefix = (b"0" if transaction_id is UNSET else b"1") + call.lost_digest()
         number = NO_TRANSACTION if isinstance(transaction_id, UnsetType) else transaction_id
         for meter_value in meter_values:
             samples = self._encode(meter_value.sampled_value)
@@ -63,7 +64,7 @@ class MeteringService:
                 transaction_id=number,
                 instant=call.instant(meter_value.timestamp),
                 station_time=meter_value.timestamp.text,
-                content_hash=content_hash(has_id + samples),
+                content_hash=content_hash(prefix + samples),
                 samples=samples.decode(),
                 energy_wh=energy_wh,
                 power_w=power_w,
