@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+import structlog
+from tests.station.scripted_csms import SILENCE
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 
@@ -110,5 +112,44 @@ def test_what_an_earlier_run_left_open_belongs_to_the_opening_of_this_one() -> N
         opening, now = world.virtual.station.opening, world.virtual.station.snapshot()
         assert (opening.transactions_completed, now.transactions_completed) == (1, 1)
         assert opening.energy_completed_wh == now.energy_completed_wh > 0
+
+    live(main)
+
+
+def test_it_does_not_end_before_the_last_status_is_told() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("StartTransaction")
+        await asyncio.sleep(60)
+        world.virtual.show_tag("TAG")
+        world.virtual.unplug(1)
+        with structlog.testing.capture_logs() as log:
+            await world.close()
+        assert [entry for entry in log if entry["event"] == "status not told"] == []
+        assert world.csms.statuses(1)[-1] == "Available"
+
+    live(main)
+
+
+def test_told_means_the_statuses_too() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        await world.virtual.station.wait_until_told()
+        assert world.csms.statuses(1)[-1] == "Preparing"
+
+    live(main)
+
+
+def test_a_csms_that_does_not_answer_cannot_keep_it_from_ending() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.csms.answers["StatusNotification"] = SILENCE
+        world.virtual.plug(1, car())
+        began = world.clock.monotonic()
+        await world.close()
+        assert world.clock.monotonic() - began == pytest.approx(2.0, abs=0.5)
 
     live(main)

@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.station.bench import Bench, failed
+from tests.station.scripted_csms import SILENCE
 from tests.station.world import World, car, live, product
 
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus
@@ -83,5 +84,19 @@ def test_a_fault_is_told_with_its_code() -> None:
         await asyncio.sleep(1)
         told = world.csms.of("StatusNotification")[-1]
         assert (told["status"], told["errorCode"]) == ("Faulted", "GroundFailure")
+
+    live(main)
+
+
+def test_it_is_known_when_everything_is_told_and_nobody_waits_for_a_line_that_is_away() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.csms.answers["StatusNotification"] = SILENCE
+        world.virtual.station.set_fault(1, ChargePointErrorCode.GROUND_FAILURE)
+        telling = asyncio.create_task(world.virtual.station.wait_until_told())
+        await asyncio.sleep(5)
+        assert not telling.done()
+        world.csms.cut()
+        await asyncio.wait_for(telling, 5)
 
     live(main)

@@ -52,6 +52,8 @@ SUBPROTOCOLS: Final = ("ocpp1.6",)
 REBOOT_SECONDS: Final = 1.0
 # An orderly end waits so long for StopTransactions to be answered, where the product sends them before going down.
 FAREWELL_SECONDS: Final = 5.0
+# And so long for the last StatusNotifications, in any product.
+LAST_STATUS_SECONDS: Final = 2.0
 # A dead line shows itself when nothing came for so long after a ping (OCPP-J 5.3).
 PONG_SECONDS: Final = 20.0
 
@@ -169,6 +171,11 @@ class Station:
                     await asyncio.wait_for(self._queue.wait_until_empty(), FAREWELL_SECONDS)
                 except TimeoutError:
                     self._log.info("ending with transaction messages queued")
+        if self._context.is_online():
+            try:
+                await asyncio.wait_for(self._statuses.wait_until_told(), LAST_STATUS_SECONDS)
+            except TimeoutError:
+                self._log.info("ending with statuses not told")
         for connector in self._connectors:
             connector.shut_down()
             connector.read_meter()
@@ -176,8 +183,9 @@ class Station:
         self._line.end()
 
     async def wait_until_told(self) -> None:
-        """Return when the CSMS has answered every transaction message (or one is parked)."""
+        """Return when the CSMS has answered every transaction message (or one is parked) and every change of status."""
         await self._queue.wait_until_empty()
+        await self._statuses.wait_until_told()
 
     def cut_power(self) -> None:
         """End as a power cut does: nothing is sent, nothing is written any more."""

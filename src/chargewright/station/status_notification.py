@@ -1,5 +1,6 @@
 """StatusNotification: every change while online, the present state after a silence (§4.9)."""
 
+import asyncio
 from collections import deque
 
 from chargewright.protocol.v16.base import UNSET, Timestamp
@@ -19,7 +20,12 @@ class StatusNotifications:
         self._current: dict[int, StatusReport] = {}
         self._told: dict[int, StatusReport] = {}
         self._waiting: deque[tuple[StatusNotificationRequest, StatusReport, bool]] = deque()
-        self._is_sending = False
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    async def wait_until_told(self) -> None:
+        """Return when nothing is under way: told, or offline, where `online` will tell it."""
+        await self._is_idle.wait()
 
     def report(self, report: StatusReport) -> None:
         """The status of a connector has changed, or is known for the first time."""
@@ -52,8 +58,8 @@ class StatusNotifications:
             timestamp=Timestamp.of(self._context.clock.now()),
         )
         self._waiting.append((request, report, is_triggered))
-        if not self._is_sending:
-            self._is_sending = True
+        if self._is_idle.is_set():
+            self._is_idle.clear()
             self._context.spawn(self._send())
 
     async def _send(self) -> None:
@@ -70,4 +76,4 @@ class StatusNotifications:
                         continue
                 self._told[report.connector_id] = report
         finally:
-            self._is_sending = False
+            self._is_idle.set()
