@@ -4,9 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+import structlog
 from tests.station.bench import Bench, failed
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
+from chargewright.protocol.v16.core import AuthorizeResponse
+from chargewright.protocol.v16.datatypes import AuthorizationStatus, IdTagInfo
 from chargewright.station.authorization import authorize
 from chargewright.station.context import CallFailure
 
@@ -158,3 +161,54 @@ def test_products_without_local_start_or_stop_leave_it_to_the_csms() -> None:
         assert world.csms.of("StopTransaction") == []
 
     live(main, product(has_local_start=False, has_local_stop=False))
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_allowed", "event", "detail"),
+    [
+        (failed(CallFailure.OFFLINE), False, "nobody could be asked about a tag", {"outcome": "not let in"}),
+        (failed(CallFailure.TIMED_OUT), False, "nobody could be asked about a tag", {"outcome": "not let in"}),
+        (
+            failed(CallFailure.LOST),
+            True,
+            "nobody could be asked about a tag",
+            {"outcome": "let in, as AllowOfflineTxForUnknownId says"},
+        ),
+        (failed(CallFailure.REFUSED), True, "the CSMS could not judge a tag", {"outcome": "not let in"}),
+        (
+            AuthorizeResponse(id_tag_info=IdTagInfo(status=AuthorizationStatus.BLOCKED)),
+            True,
+            "the CSMS refused a tag",
+            {"status": "Blocked"},
+        ),
+    ],
+)
+async def test_the_log_tells_whether_anybody_was_asked_and_hides_most_of_the_tag(
+    answer: Any, is_allowed: bool, event: str, detail: dict[str, str]
+) -> None:
+    bench = Bench(product())
+    bench.set("AllowOfflineTxForUnknownId", str(is_allowed).lower())
+    bench.answers.append(answer)
+    with structlog.testing.capture_logs() as log:
+        await authorize(bench.context, "0123456789ABCDEF")
+    bench.store.close()
+    (entry,) = log
+    assert entry["event"] == event and entry["id_tag"] == "…CDEF"
+    assert entry.items() >= detail.items()
+
+
+def test_offline_an_unknown_tag_is_not_said_to_be_refused() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("AllowOfflineTxForUnknownId", "false")
+        world.csms.cut()
+        await asyncio.sleep(1)
+        world.virtual.plug(1, car())
+        with structlog.testing.capture_logs() as log:
+            world.virtual.show_tag("0123456789ABCDEF")
+            await asyncio.sleep(1)
+        said = [entry for entry in log if entry.get("id_tag")]
+        assert [(entry["event"], entry["id_tag"]) for entry in said] == [("nobody could be asked about a tag", "…CDEF")]
+        assert not any("Invalid" in str(entry) for entry in log)
+
+    live(main)

@@ -6,6 +6,7 @@ from chargewright.protocol.v16.base import UNSET
 from chargewright.protocol.v16.core import AuthorizeRequest, AuthorizeResponse, ChargePointStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.station.context import Authorization, CallFailed, CallFailure, ConnectorPort, Context
+from chargewright.station.snapshot import masked
 
 __all__ = ["LocalAccess", "authorize"]
 
@@ -14,17 +15,26 @@ _PREFERENCE = (ChargePointStatus.PREPARING, ChargePointStatus.AVAILABLE, ChargeP
 
 
 async def authorize(context: Context, id_tag: str) -> Authorization:
-    """Ask the CSMS about an id tag; when it cannot be reached, AllowOfflineTxForUnknownId decides (§3.5.4)."""
+    """Ask the CSMS about an id tag; when it cannot be reached, AllowOfflineTxForUnknownId decides (§3.5.4).
+
+    The log tells why a tag is not let in, and whether anybody was asked.
+    """
     try:
         response = await context.call(AuthorizeRequest(id_tag=id_tag), AuthorizeResponse)
     except CallFailed as failure:
-        context.log.info("authorize failed", reason=str(failure))
         is_unreachable = failure.failure in (CallFailure.OFFLINE, CallFailure.LOST, CallFailure.TIMED_OUT)
-        if is_unreachable and context.configuration.boolean("AllowOfflineTxForUnknownId"):
-            return Authorization(id_tag, AuthorizationStatus.ACCEPTED)
-        return Authorization(id_tag, AuthorizationStatus.INVALID)
-    parent = response.id_tag_info.parent_id_tag
-    return Authorization(id_tag, response.id_tag_info.status, None if parent is UNSET else parent)
+        is_let_in = is_unreachable and context.configuration.boolean("AllowOfflineTxForUnknownId")
+        context.log.info(
+            "nobody could be asked about a tag" if is_unreachable else "the CSMS could not judge a tag",
+            id_tag=masked(id_tag),
+            reason=str(failure),
+            outcome="let in, as AllowOfflineTxForUnknownId says" if is_let_in else "not let in",
+        )
+        return Authorization(id_tag, AuthorizationStatus.ACCEPTED if is_let_in else AuthorizationStatus.INVALID)
+    status, parent = response.id_tag_info.status, response.id_tag_info.parent_id_tag
+    if status is not AuthorizationStatus.ACCEPTED:
+        context.log.info("the CSMS refused a tag", id_tag=masked(id_tag), status=status.value)
+    return Authorization(id_tag, status, None if parent is UNSET else parent)
 
 
 class LocalAccess:
@@ -38,7 +48,7 @@ class LocalAccess:
     def show(self, id_tag: str, connector_id: int | None = None) -> None:
         """A tag was read, for one connector or for any."""
         if connector_id is None and self._context.product.requires_connector_selection and len(self._connectors) > 1:
-            self._context.log.info("a tag was shown without choosing a connector")
+            self._context.log.info("a tag was shown without choosing a connector", id_tag=masked(id_tag))
             return
         own = self._owned_by(id_tag, connector_id)
         if own is not None:
@@ -72,13 +82,14 @@ class LocalAccess:
                 for connector in self._candidates(connector_id)
             )
             if not has_groups and self._choose(connector_id) is None:
-                self._context.log.info("a tag has nothing to start or stop here", connector=connector_id)
+                self._context.log.info(
+                    "a tag has nothing to start or stop here", connector=connector_id, id_tag=masked(id_tag)
+                )
                 return
             authorization = await authorize(self._context, id_tag)
         finally:
             self._asking.discard(id_tag.casefold())
         if not authorization.is_accepted:
-            self._context.log.info("a tag was refused", status=authorization.status.value)
             return
         if any(connector.release_cable(authorization) for connector in self._connectors):
             return

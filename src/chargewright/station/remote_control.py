@@ -16,6 +16,7 @@ from chargewright.protocol.v16.core import (
 )
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.station.context import Answer, Authorization, ConnectorPort, Context
+from chargewright.station.snapshot import masked
 
 __all__ = ["RemoteControl"]
 
@@ -80,7 +81,10 @@ class RemoteControl:
             connector.authorize(authorization)
         else:
             self._context.log.info(
-                "a remote start led to nothing", connector=connector.number, status=authorization.status.value
+                "a remote start led to nothing",
+                connector=connector.number,
+                id_tag=masked(id_tag),
+                reason="the connector is in use by now" if authorization.is_accepted else "the tag may not charge",
             )
 
     def _choose(self, connector_id: int | None) -> ConnectorPort | None:
