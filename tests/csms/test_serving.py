@@ -7,6 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import httpx
 import pytest
 from tests.csms.wire import WireStation, seed_text
 from tests.serving import ServeProcess, data_arguments
+from websockets.exceptions import ConnectionClosed
 
 from chargewright.csms import serving
 from chargewright.csms.serving import VENDOR_GROUP, vendor_extensions
@@ -41,18 +44,24 @@ async def test_promise_11_a_drain_answers_what_is_in_flight_and_ends_the_streams
     stations = [WireStation(server.ocpp_url, name) for name in names]
     for station in stations:
         await station.__aenter__()
+        assert (await station.exchange("Heartbeat", {}))[0] == 3  # its claim is durable
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(base_url=server.http_url, headers=headers, timeout=30) as client:
         readers = [
             await client.send(client.build_request("GET", "/api/v1/events", headers=headers), stream=True)
             for _ in range(2)
         ]
-        for number, station in enumerate(stations):
-            start = {"connectorId": 1, "idTag": "TAG", "meterStart": number, "timestamp": "2026-01-01T00:00:00Z"}
-            await station.send(json.dumps([2, "s", "StartTransaction", start]))
-        began = time.monotonic()
-        server.process.terminate()
-        answers = await asyncio.gather(*(asyncio.wait_for(answer_or_none(station), 20) for station in stations))
+        with no_commits(tmp_path):
+            for number, station in enumerate(stations):
+                start = {"connectorId": 1, "idTag": "TAG", "meterStart": number, "timestamp": "2026-01-01T00:00:00Z"}
+                await station.send(json.dumps([2, "start", "StartTransaction", start]))
+                await station.send(json.dumps([2, "beat", "Heartbeat", {}]))
+                # Answered from memory: so what came before it was read, and waits for the database.
+                assert (await station.receive())[:2] == [3, "beat"]
+            began = time.monotonic()
+            server.process.terminate()
+            await until_stopping(client)
+        answers = await asyncio.gather(*(asyncio.wait_for(station.receive(), 20) for station in stations))
         codes = await asyncio.gather(*(asyncio.wait_for(station.closed(), 20) for station in stations))
         for one in readers:
             await one.aread()
@@ -60,17 +69,52 @@ async def test_promise_11_a_drain_answers_what_is_in_flight_and_ends_the_streams
     assert await server.finish() == 0
     assert time.monotonic() - began < 10
     assert set(codes) == {1001}
-    # What was read before the signal was answered; what was not, is sent again by its station. Nothing lies between.
-    stored = rows(tmp_path, "SELECT transaction_id FROM charging_transaction")
-    answered = [answer[2]["transactionId"] for answer in answers if answer is not None]
-    assert sorted(stored) == sorted((number,) for number in answered)
+    assert [answer[:2] for answer in answers] == [[3, "start"]] * count
+    stored = rows(tmp_path, "SELECT meter_start, transaction_id FROM charging_transaction ORDER BY meter_start")
+    assert stored == [(number, answer[2]["transactionId"]) for number, answer in enumerate(answers)]
 
 
-async def answer_or_none(station: WireStation) -> Any:
-    """What came before the end."""
-    async for message in station.socket:
-        return json.loads(message)
-    return None
+async def test_promise_11_a_database_that_is_away_delays_the_end_no_longer_than_told(tmp_path: Path) -> None:
+    server = await ServeProcess.start(
+        *data_arguments(tmp_path, seed_text("A1")),
+        CHARGEWRIGHT_BOOTSTRAP_TOKEN=TOKEN,
+        CHARGEWRIGHT_DRAIN_SECONDS="2",
+    )
+    async with WireStation(server.ocpp_url, "A1") as station:
+        await station.boot()
+        with no_commits(tmp_path):
+            start = {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": "2026-01-01T00:00:00Z"}
+            await station.send(json.dumps([2, "start", "StartTransaction", start]))
+            await station.send(json.dumps([2, "beat", "Heartbeat", {}]))
+            assert (await station.receive())[:2] == [3, "beat"]
+            server.process.terminate()
+            # Two seconds to drain, and about one more; the journal itself would try for ten.
+            assert await asyncio.wait_for(server.finish(), 8) == 0
+        assert await asyncio.wait_for(station.closed(), 10) == 1001
+        with pytest.raises(ConnectionClosed):
+            await station.receive()
+    assert rows(tmp_path, "SELECT transaction_id FROM charging_transaction") == []
+
+
+@contextmanager
+def no_commits(tmp_path: Path) -> Iterator[None]:
+    """While this lasts, the server cannot write its database."""
+    blocker = sqlite3.connect(tmp_path / "data" / "chargewright.sqlite3", isolation_level=None)
+    try:
+        blocker.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        blocker.close()
+
+
+async def until_stopping(client: httpx.AsyncClient) -> None:
+    """Wait until the server says that it is about to end."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = await client.get("/readyz")
+            if answer.status_code == 503 and answer.json()["detail"] == "stopping":
+                return
+            await asyncio.sleep(0.02)
 
 
 def rows(tmp_path: Path, statement: str) -> list[Any]:

@@ -7,11 +7,9 @@ in one event loop. It makes no thread itself: with a database in memory and list
 import asyncio
 import os
 import random
-import re
 import socket
 import uuid
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +27,7 @@ from chargewright.csms.directory import Directory
 from chargewright.csms.event_feed import EventFeed
 from chargewright.csms.exposure import check_exposure
 from chargewright.csms.handlers.table import HANDLERS, Services
+from chargewright.csms.installation import close_database, lock_directory, open_database
 from chargewright.csms.instants import UnreadableTimes, microseconds
 from chargewright.csms.outage import OutageWatch
 from chargewright.csms.seed import Seed, apply_seed, read_seed
@@ -41,7 +40,6 @@ from chargewright.csms.services.transactions import TransactionsService
 from chargewright.csms.session import Hold, Session, SessionPorts
 from chargewright.csms.sessions import FightRules, Sessions
 from chargewright.csms.storage.base import ANY_EPOCH, Settlement, StationRow, Storage, StorageError, Unit
-from chargewright.csms.storage.opening import open_storage
 from chargewright.csms.storage.sqlite import DirectoryLock
 from chargewright.transport.choice import Listen, implementation
 from chargewright.transport.connection import (
@@ -58,7 +56,8 @@ __all__ = ["Addresses", "Csms"]
 
 # How often it is written down when stations were last heard, in seconds.
 TOUCH_SECONDS: Final = 60.0
-LOCK_FILE: Final = "serve.lock"
+# For HTTP, and for the storage, when draining has used up its time.
+LAST_GRACE_SECONDS: Final = 0.6
 
 _log = structlog.get_logger(__name__)
 
@@ -138,8 +137,8 @@ class Csms:
         seed = None if settings.seed is None else read_seed(settings.seed)
         database = settings.db or f"sqlite:///{settings.data / 'chargewright.sqlite3'}"
         if not settings.is_in_memory:
-            self._lock = _locked(settings.data)
-        storage = self._storage = self._given_storage or await _opened(database, self._clock)
+            self._lock = lock_directory(settings.data)
+        storage = self._storage = self._given_storage or await open_database(database, self._clock)
         for station in await storage.stations():
             self._directory.put_stored(station)
         for id_tag in await storage.id_tags():
@@ -269,12 +268,16 @@ class Csms:
                 session.connection.abort()
 
     async def stop(self) -> None:
-        """`drain`, end the event streams, then HTTP, then the storage. Idempotent."""
+        """`drain`, end the event streams, then HTTP, then the storage; within `drain_seconds` and two more. Idempotent.
+
+        What the database has not taken by then is given up: it was not answered, and its stations send it again.
+        """
+        deadline = self._clock.monotonic() + self.settings.drain_seconds
         await self.drain()
         if self._feed is not None:
             self._feed.end()
         if self._http is not None:
-            await self._http.stop()
+            await self._http.stop(max(LAST_GRACE_SECONDS, deadline - self._clock.monotonic()))
             self._http = None
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
@@ -283,7 +286,7 @@ class Csms:
         numbers = self.statistics()
         storage, self._storage = self._storage, None
         if storage is not None:
-            await storage.close()
+            await close_database(storage, max(LAST_GRACE_SECONDS, deadline - self._clock.monotonic()))
             _log.info("stopped", **numbers)
         if self._lock is not None:
             self._lock.release()
@@ -385,23 +388,6 @@ class Csms:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a task failed", task=task.get_name(), exc_info=task.exception())
-
-
-def _locked(directory: Path) -> DirectoryLock:
-    """Keep a second server out of the data directory, whatever its database; SQLite locks its own directory besides."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        return DirectoryLock(directory, LOCK_FILE)
-    except OSError as error:
-        raise StorageError(f"cannot use the data directory {directory}: {error}") from error
-
-
-async def _opened(url: str, clock: Clock) -> Storage:
-    try:
-        return await open_storage(url, clock)
-    except StorageError as error:
-        # The URL may hold a password; which database it is, is told without user and password.
-        raise StorageError(f"{re.sub('//[^/]*@', '//', url)}: {error}") from error
 
 
 async def _bound(option: str, address: str, listening: Any) -> Any:

@@ -10,7 +10,7 @@ import uvicorn
 
 __all__ = ["HttpServer"]
 
-GRACE_SECONDS: Final = 5
+GRACE_SECONDS: Final = 5.0
 # How long a peer may leave what was sent to it untaken, where the system can watch that.
 STALLED_SECONDS: Final = 30
 
@@ -41,7 +41,6 @@ class HttpServer:
             log_config=None,
             access_log=False,
             ws="none",
-            timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
         )
         self._server = _Server(config)
@@ -72,8 +71,9 @@ class HttpServer:
             await self._task
             raise OSError(f"the HTTP server did not start on {host}:{port}")
 
-    async def stop(self) -> None:
-        """Stop accepting, let requests end, for at most five seconds."""
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Stop accepting, let requests end, for at most `grace_seconds`."""
+        self._server.config.timeout_graceful_shutdown = grace_seconds  # type: ignore[assignment]  # only waited for
         self._server.should_exit = True
         if self._task is not None:
             await self._task
