@@ -82,7 +82,8 @@ class _Collector:
     """The rows of a batch, by kind, in the order of submission."""
 
     def __init__(self, epochs: Mapping[int, int], outcome: Outcome) -> None:
-        self.epochs = dict(epochs)
+        self.epochs = epochs
+        self.claimed: dict[int, int] = {}  # epochs that this batch makes; those given may be of very many stations
         self.outcome = outcome
         self.meter_values: list[Row] = []
         self.transactions: list[tuple[Unit, Record]] = []
@@ -109,7 +110,7 @@ class _Collector:
         }
 
     def collect(self, units: Sequence[Unit]) -> None:
-        epochs, collect = self.epochs, self._collect
+        epochs, claimed, collect = self.epochs, self.claimed, self._collect
         append = self.meter_values.append
         settle = self.outcome.settlements.append
         for unit in units:
@@ -117,6 +118,8 @@ class _Collector:
             epoch = epochs.get(station_id)
             if epoch is None:
                 raise StorageError(f"station {station_id} is not in the table of stations")
+            if claimed:
+                epoch = claimed.get(station_id, epoch)
             records = unit.records
             # A claim makes the epoch, so it cannot be too old for it.
             if unit.epoch < epoch and not any(type(record) is ClaimRecord for record in records):
@@ -146,8 +149,8 @@ class _Collector:
 
     def _claim(self, unit: Unit, record: ClaimRecord) -> None:
         station_id = unit.station_id
-        epoch = self.epochs[station_id] + 1
-        self.epochs[station_id] = epoch
+        epoch = self.claimed.get(station_id, self.epochs[station_id]) + 1
+        self.claimed[station_id] = epoch
         self.claims[station_id] = (station_id, epoch, record.node, record.address, unit.received_at)
         self.disconnects.pop(station_id, None)
         self.outcome.claims.append((station_id, epoch, record.node))

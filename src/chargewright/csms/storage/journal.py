@@ -164,10 +164,11 @@ class GroupCommitJournal:
         queue = self._queue
         batch = [queue.popleft()]
         size = len(batch[0].raw)
-        while queue and len(batch) < self._batch_units and size + len(queue[0].raw) <= BATCH_BYTES:
-            unit = queue.popleft()
-            size += len(unit.raw)
-            batch.append(unit)
+        for _ in range(min(len(queue), self._batch_units - 1)):
+            size += len(queue[0].raw)
+            if size > BATCH_BYTES:
+                break
+            batch.append(queue.popleft())
         return batch
 
     async def _commit(self, units: list[Unit]) -> None:
