@@ -4,6 +4,7 @@ import itertools
 import json
 from collections import Counter, deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -450,6 +451,35 @@ def test_a_lost_connection_ends_everything() -> None:
     [event] = connection.events()
     assert isinstance(event, MessageIgnored)
     assert event.reason is IgnoredReason.CONNECTION_LOST
+    assert connection.unanswered == 0
+
+
+def test_reading_is_apart_from_taking() -> None:
+    """What was read elsewhere, at any time, counts as it is when it is taken, in the order of taking."""
+    connection = csms()
+    with ThreadPoolExecutor(1) as executor:
+        first, second = executor.map(connection.read, (METER_VALUES % (b"19", 1), METER_VALUES % (b"19", 2)))
+        third = executor.submit(connection.read, b'[2,"20","Nonsense",{}]').result()
+    assert connection.events() == []
+    assert connection.unanswered == 0
+    connection.take(second, 0.0)
+    connection.take(first, 0.0)
+    connection.take(third, 0.0)
+    taken, refused, unknown = connection.events()
+    assert isinstance(taken, CallReceived)
+    assert b"2" in taken.raw
+    assert isinstance(refused, CallRefused)
+    assert isinstance(unknown, CallRefused)
+    assert (refused.code, unknown.code) == (ErrorCode.PROTOCOL_ERROR, ErrorCode.NOT_IMPLEMENTED)
+
+
+def test_what_was_read_before_the_connection_was_lost_is_ignored_after() -> None:
+    connection = csms()
+    reading = connection.read(METER_VALUES % (b"19", 1))
+    connection.connection_lost()
+    connection.take(reading, 0.0)
+    [event] = connection.events()
+    assert isinstance(event, MessageIgnored)
     assert connection.unanswered == 0
 
 

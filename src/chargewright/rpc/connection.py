@@ -2,6 +2,9 @@
 
 The owner feeds every received message and the time, takes the events and the messages to send, and calls `tick` when
 `next_deadline` has come. Nothing here waits, sends or asks for the time.
+
+Taking a message in has two halves: `read` understands it, which takes as long as the message is large and may be done
+in another thread, and `take` makes of it what the state of the connection says.
 """
 
 from collections.abc import Callable, Container, Mapping
@@ -30,9 +33,12 @@ from chargewright.rpc.events import (
 from chargewright.rpc.frames import CALL_ID_LENGTH, Call, CallError, CallResult
 from chargewright.rpc.state import INITIAL, Cue, Slot, advance
 
-__all__ = ["RpcConnection"]
+__all__ = ["Reading", "RpcConnection"]
 
 _ECHOED_ACTION_LENGTH: Final = 50
+
+# What `RpcConnection.read` makes of a message, for `RpcConnection.take`.
+Reading = CallReceived | CallResult | CallError | BadCall | BadAnswer | Unreadable
 
 
 class _Outstanding(msgspec.Struct, frozen=True, gc=False):
@@ -53,9 +59,9 @@ class RpcConnection:
     all that the peer may send.
 
     A CALL that cannot be processed is refused here (OCPP-J 4.2.3): NotImplemented when its action is unknown,
-    NotSupported when it is not offered or was sent by the wrong side, ProtocolError when its id belongs to a CALL not
-    yet answered, and what its defects earn otherwise. An id that was answered already may come again: stations reboot
-    and count anew.
+    NotSupported when it is not offered or was sent by the wrong side, what its defects earn, and ProtocolError when
+    nothing is wrong with it but its id, which belongs to a CALL not yet answered. An id that was answered already may
+    come again: stations reboot and count anew.
 
     A CALLERROR for an id that is still open is held back until that CALL has been answered. The peer tells answers
     apart by id alone: sent at once, it would be taken for the answer of the first CALL, whose true answer would be
@@ -122,31 +128,64 @@ class RpcConnection:
     # What the owner tells.
 
     def receive_message(self, message: bytes, now: float) -> None:
-        """Take one whole text message; `now` is monotonic, in seconds. Never raises, whatever the message is.
+        """`read` and `take` one whole text message; `now` is monotonic, in seconds. Never raises, whatever the message
+        is.
 
         An answer that comes after its deadline, but before `tick` was called, still counts.
+        """
+        self.take(self.read(message), now)
+
+    def read(self, message: bytes) -> Reading:
+        """Understand one whole text message, as far as that does not depend on what went before. Never raises.
+
+        Looks at nothing that ever changes, so any thread may call it.
         """
         if type(message) is not bytes:
             # Payloads are views of the message: of a buffer that is used again they would show the next one's bytes.
             message = bytes(message)
-        if self._slot is Slot.CLOSED:
-            self._ignore(IgnoredReason.CONNECTION_LOST, f"{len(message)} bytes")
-            return
         frame = codec.read_frame(message)
-        if type(frame) is Call:
-            self._receive_call(frame, message)
-        elif type(frame) is CallResult:
-            self._receive_result(frame, now)
-        elif type(frame) is CallError:
-            self._receive_error(frame)
-        elif type(frame) is BadCall:
-            self._refuse_received(frame.call_id, frame.action_name, frame.error)
-        elif type(frame) is BadAnswer:
-            outstanding = self._end_call(frame.call_id, Cue.ANSWERED)
+        if not isinstance(frame, Call):
+            return frame
+        call_id, name = frame.call_id, frame.action
+        action = self._actions.get(name)
+        if action is None:
+            error: RpcError = NotImplementedAction(f"{name[:_ECHOED_ACTION_LENGTH]!r} is not a known action")
+        elif self._peer not in action.sent_by:
+            error = NotSupportedAction(f"{name} is not an action for the {self._role.value}")
+        elif self._offered is not None and name not in self._offered:
+            error = NotSupportedAction(f"{name} is not offered here")
+        else:
+            try:
+                request, deviations = codec.read_payload(action.request, frame.payload, self._salvage)
+            except RpcError as refusal:
+                error = refusal
+            else:
+                return CallReceived(call_id, action, request, deviations, message)
+        return BadCall(call_id, name, error)
+
+    def take(self, reading: Reading, now: float) -> None:
+        """Take a message that was `read`, in the order of receipt; `now` is monotonic, in seconds. Never raises."""
+        if self._slot is Slot.CLOSED:
+            self._ignore(IgnoredReason.CONNECTION_LOST, f"a {type(reading).__name__}")
+        elif type(reading) is CallReceived:
+            if reading.call_id in self._open:
+                error = ProtocolFault("a CALL with this id is not answered yet")
+                self._refuse_received(reading.call_id, reading.action.name, error)
+            else:
+                self._open[reading.call_id] = reading.action
+                self._events.append(reading)
+        elif type(reading) is CallResult:
+            self._receive_result(reading, now)
+        elif type(reading) is CallError:
+            self._receive_error(reading)
+        elif type(reading) is BadCall:
+            self._refuse_received(reading.call_id, reading.action_name, reading.error)
+        elif type(reading) is BadAnswer:
+            outstanding = self._end_call(reading.call_id, Cue.ANSWERED)
             if outstanding is not None:
-                self._events.append(AnswerMalformed(frame.call_id, outstanding.action, frame.reason))
-        elif type(frame) is Unreadable:
-            self._ignore(frame.reason, frame.detail)
+                self._events.append(AnswerMalformed(reading.call_id, outstanding.action, reading.reason))
+        elif type(reading) is Unreadable:
+            self._ignore(reading.reason, reading.detail)
 
     def call(self, request: Message, now: float, timeout_seconds: float) -> str:
         """Queue a CALL and return its id. It ends in exactly one of ResultReceived, ErrorReceived, AnswerMalformed,
@@ -222,28 +261,6 @@ class RpcConnection:
             self._events.append(CallLost(outstanding.call_id, outstanding.action))
 
     # CALLs of the peer.
-
-    def _receive_call(self, frame: Call, message: bytes) -> None:
-        call_id, name = frame.call_id, frame.action
-        action = self._actions.get(name)
-        if action is None:
-            error: RpcError = NotImplementedAction(f"{name[:_ECHOED_ACTION_LENGTH]!r} is not a known action")
-        elif self._peer not in action.sent_by:
-            error = NotSupportedAction(f"{name} is not an action for the {self._role.value}")
-        elif self._offered is not None and name not in self._offered:
-            error = NotSupportedAction(f"{name} is not offered here")
-        elif call_id in self._open:
-            error = ProtocolFault("a CALL with this id is not answered yet")
-        else:
-            try:
-                request, deviations = codec.read_payload(action.request, frame.payload, self._salvage)
-            except RpcError as refusal:
-                error = refusal
-            else:
-                self._open[call_id] = action
-                self._events.append(CallReceived(call_id, action, request, deviations, message))
-                return
-        self._refuse_received(call_id, name, error)
 
     def _refuse_received(self, call_id: str, action_name: str, error: RpcError) -> None:
         frame = codec.error_frame(call_id, error)
