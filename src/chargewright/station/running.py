@@ -17,7 +17,7 @@ from chargewright.clock import SystemClock
 from chargewright.errors import ChargewrightError, ConfigurationError
 from chargewright.pics.loading import load
 from chargewright.pics.station import StationPics
-from chargewright.station.ev.driver import Driver, Habits
+from chargewright.station.ev.driver import Driver, Habits, IdTagPool
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
 from chargewright.station.shape import product_of
@@ -163,8 +163,9 @@ def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[Driver]:
     if not settings.id_tags:
         raise ConfigurationError("--id-tag", "", "", "at least one id tag for the drivers, or --driver none")
     habits = Habits(id_tags=settings.id_tags)
+    pool = IdTagPool(settings.id_tags)
     return [
-        Driver(virtual, number, habits, Random(f"{settings.seed} driver {number}"), speed=settings.speed)
+        Driver(virtual, number, habits, Random(f"{settings.seed} driver {number}"), pool=pool, speed=settings.speed)
         for number in range(1, len(virtual.connectors) + 1)
     ]
 

@@ -6,14 +6,16 @@ from random import Random
 import pytest
 from tests.station.world import DC_CABLE, SOCKET, World, live, product
 
-from chargewright.station.ev.driver import Driver, Habits
+from chargewright.station.ev.driver import Driver, Habits, IdTagPool
 
 HABITS = Habits(id_tags=("A", "B"))
 
 
-def drivers(world: World, *, speed: float = 1.0, habits: Habits = HABITS) -> list[asyncio.Task[None]]:
+def drivers(
+    world: World, *, speed: float = 1.0, habits: Habits = HABITS, pool: IdTagPool | None = None
+) -> list[asyncio.Task[None]]:
     return [
-        asyncio.create_task(Driver(world.virtual, number, habits, Random(number), speed=speed).run())
+        asyncio.create_task(Driver(world.virtual, number, habits, Random(number), pool=pool, speed=speed).run())
         for number in range(1, len(world.virtual.connectors) + 1)
     ]
 
@@ -102,3 +104,66 @@ def test_a_driver_who_was_deauthorized_gets_the_cable_back() -> None:
 def test_a_stopped_station_does_not_stop_the_clock() -> None:
     with pytest.raises(ValueError, match="speed"):
         Driver(None, 1, HABITS, Random(1), speed=0)  # type: ignore[arg-type]  # refused before it is used
+
+
+def test_a_card_is_at_one_place_at_a_time() -> None:
+    async def main(world: World) -> tuple[int, set[int]]:
+        await world.boot()
+        pool = IdTagPool(("CARD-A", "CARD-B"))
+        visits = drivers(world, pool=pool)
+        most, seen = 0, set()
+        for _ in range(1440):
+            await asyncio.sleep(60)
+            charging = [connector for connector in world.virtual.station.snapshot().connectors if connector.id_tag]
+            tags = [connector.id_tag for connector in charging]
+            assert len(tags) == len(set(tags)), tags
+            most = max(most, len(tags))
+            seen |= {connector.connector_id for connector in charging}
+        for visit in visits:
+            assert not visit.done()
+            visit.cancel()
+        return most, seen
+
+    # Cards are rarer than connectors, and yet everybody has a turn.
+    most, seen = live(main, product(SOCKET, SOCKET, SOCKET))
+    assert (most, seen) == (2, {1, 2, 3})
+
+
+def test_tags_are_given_out_by_the_dice_alone() -> None:
+    def sequence(seed: int) -> list[str | None]:
+        pool, random = IdTagPool(("A", "B", "C", "D")), Random(seed)
+        first = [pool.take(random) for _ in range(5)]
+        pool.give_back("C")
+        return [*first, pool.take(random)]
+
+    taken = sequence(1)
+    assert sorted(taken[:4]) == ["A", "B", "C", "D"] and taken[4:] == [None, "C"]
+    assert sequence(1) == taken
+    assert len({str(sequence(seed)) for seed in range(20)}) > 5
+
+
+def test_two_spellings_are_one_card_and_only_what_was_taken_comes_back() -> None:
+    pool = IdTagPool(("card", "CARD"))
+    taken = pool.take(Random(1))
+    assert taken is not None and pool.take(Random(1)) is None
+    pool.give_back(taken)
+    for stranger in (taken, "OTHER"):
+        with pytest.raises(ValueError, match="not taken"):
+            pool.give_back(stranger)
+
+
+def test_nobody_comes_without_a_card() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        pool = IdTagPool(("A",))
+        assert pool.take(Random(1)) == "A"
+        driver = Driver(world.virtual, 1, HABITS, Random(5), pool=pool)
+        await driver.visit()
+        assert world.csms.of("Authorize") == []
+        pool.give_back("A")
+        await driver.visit()
+        await world.virtual.station.wait_until_told()
+        assert len(world.csms.of("StopTransaction")) == 1
+        assert pool.take(Random(1)) == "A", "it came back with its driver"
+
+    live(main)

@@ -1,7 +1,7 @@
 """Drivers: they arrive, plug in, show a tag, wait or come back early, and leave."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from typing import Final, Protocol
 
@@ -10,9 +10,9 @@ import msgspec
 from chargewright.protocol.v16.core import ChargePointStatus
 from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
-from chargewright.station.snapshot import ConnectorSnapshot
+from chargewright.station.snapshot import ConnectorSnapshot, masked
 
-__all__ = ["Driver", "Habits", "Hands"]
+__all__ = ["Driver", "Habits", "Hands", "IdTagPool"]
 
 # A station that does not react to a tag for so long has lost its customer.
 PATIENCE_SECONDS: Final = 180.0
@@ -59,8 +59,37 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     tag_first_share: float = 0.3
 
 
+class IdTagPool:
+    """The id tags of a neighbourhood: each one is at one place at a time, like the card that it stands for.
+
+    To be shared by all drivers that have these tags. Two spellings of one tag (upper and lower case) are one card.
+    """
+
+    def __init__(self, id_tags: Iterable[str]) -> None:
+        # In the order given, so that a choice depends on the dice alone.
+        self._is_free = dict.fromkeys({id_tag.casefold(): id_tag for id_tag in id_tags}.values(), True)
+
+    def take(self, random: Random) -> str | None:
+        """One of the free tags; None when all are out."""
+        free = [id_tag for id_tag, is_free in self._is_free.items() if is_free]
+        if not free:
+            return None
+        id_tag = random.choice(free)
+        self._is_free[id_tag] = False
+        return id_tag
+
+    def give_back(self, id_tag: str) -> None:
+        """Its driver has left; raises ValueError when it was not taken."""
+        if self._is_free.get(id_tag, True):
+            raise ValueError(f"id tag {masked(id_tag)} was not taken from this pool")
+        self._is_free[id_tag] = True
+
+
 class Driver:
     """The drivers that use one connector, one after another.
+
+    Their tags come from `pool`, which drivers share whose `habits` have the same tags; without one, nobody else has
+    them. Who finds no tag free stays away until after the next gap.
 
     `speed` divides battery sizes and waiting times, so that many visits fit into little time; power, clock and meter
     stay physical.
@@ -73,6 +102,7 @@ class Driver:
         habits: Habits,
         random: Random,
         *,
+        pool: IdTagPool | None = None,
         speed: float = 1.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -81,6 +111,7 @@ class Driver:
         self._hands = hands
         self._connector_id = connector_id
         self._habits = habits
+        self._pool = IdTagPool(habits.id_tags) if pool is None else pool
         self._random = random
         self._speed = speed
         self._sleep = sleep
@@ -102,8 +133,16 @@ class Driver:
         self._called_off.set()
 
     async def visit(self) -> None:
-        """One driver, from arrival to departure."""
-        id_tag = self._random.choice(self._habits.id_tags)
+        """One driver, from arrival to departure; nobody comes while no tag is free."""
+        id_tag = self._pool.take(self._random)
+        if id_tag is None:
+            return
+        try:
+            await self._visit(id_tag)
+        finally:
+            self._pool.give_back(id_tag)
+
+    async def _visit(self, id_tag: str) -> None:
         vehicle = self._vehicle()
         stay_seconds = self._random.uniform(*self._habits.stay_seconds) / self._speed
         if self._random.random() < self._habits.tag_first_share:
