@@ -213,17 +213,23 @@ async def linked(desk: Any) -> bool:
     return bool(count)
 
 
+# When the desk receives everything, in µs; stops and starts that find each other are dated by believable clocks.
+NOW = 1_700_000_000_000_000
+MINUTE = 60_000_000
+DAY = 1440 * MINUTE
+
+
 async def test_a_late_start_finds_its_stop(desk: Any) -> None:
-    await desk.write(stop(-1, id_tag="TAG", reason="PowerLoss"))
-    late = start()
+    await desk.write(stop(-1, NOW, id_tag="TAG", reason="PowerLoss"))
+    late = start(NOW - MINUTE)
     await desk.write(late)
     assert (late.flags, late.repeated) == (("stop-arrived-first",), False)
     assert await linked(desk)
     assert await desk.rows("SELECT stop_instant, meter_stop, stop_reason, flags FROM charging_transaction") == [
-        (2000, 500, "PowerLoss", "stop-arrived-first")
+        (NOW, 500, "PowerLoss", "stop-arrived-first")
     ]
     # The station may not have had our answer: the same start is still the same transaction, the same stop still stored.
-    again, stop_again = start(), stop(-1, id_tag="TAG", reason="PowerLoss")
+    again, stop_again = start(NOW - MINUTE), stop(-1, NOW, id_tag="TAG", reason="PowerLoss")
     await desk.write(again)
     await desk.write(stop_again)
     assert (again.transaction_id, again.repeated) == (late.transaction_id, True)
@@ -231,38 +237,71 @@ async def test_a_late_start_finds_its_stop(desk: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "values",
-    [{"id_tag": "Other"}, {"instant": 999}, {"meter_stop": 9, "instant": 2000}],
-    ids=["other tag", "before the start", "meter before"],
+    ("ended", "begun"), [(NOW, NOW - 7 * DAY), (NOW - 3 * DAY, NOW - 7 * DAY), (NOW + 4 * MINUTE, NOW)], ids=str
 )
-async def test_a_stop_that_does_not_fit_stays_an_orphan(desk: Any, values: dict[str, Any]) -> None:
-    await desk.write(stop(-1, **values))
-    late = start(meter_start=10)
+async def test_a_late_start_finds_its_stop_within_the_bounds(desk: Any, ended: int, begun: int) -> None:
+    await desk.write(stop(-1, ended))
+    await desk.write(start(begun))
+    assert await linked(desk)
+
+
+@pytest.mark.parametrize(
+    ("ended", "begun"),
+    [
+        ({"id_tag": "Other"}, {}),
+        ({"instant": NOW - 2 * MINUTE}, {}),
+        ({"meter_stop": 9}, {}),
+        ({}, {"instant": 10_000_000}),
+        ({"instant": NOW + 70 * 365 * DAY}, {}),
+        ({"instant": NOW + 70 * 365 * DAY}, {"instant": NOW + 70 * 365 * DAY - MINUTE}),
+        ({"instant": NOW + 6 * MINUTE}, {}),
+        ({"instant": NOW - 8 * DAY}, {"instant": NOW - 8 * DAY - MINUTE}),
+        ({}, {"instant": NOW - 8 * DAY}),
+        ({"instant": 1_800_000_000}, {"instant": 10_000_000}),
+    ],
+    ids=[
+        "other tag",
+        "before the start",
+        "meter before",
+        "start by a clock at 1970",
+        "stop by a clock at 2093",
+        "both by a clock at 2093",
+        "stop by a clock ahead",
+        "received too late",
+        "longer than a week",
+        "both by a clock at 1970",
+    ],
+)
+async def test_a_stop_that_does_not_fit_stays_an_orphan(
+    desk: Any, ended: dict[str, Any], begun: dict[str, Any]
+) -> None:
+    await desk.write(stop(4711, **{"instant": NOW, **ended}))
+    late = start(**{"instant": NOW - MINUTE, "meter_start": 10, **begun})
     await desk.write(late)
     assert late.flags == ()
     assert not await linked(desk)
 
 
 async def test_of_two_stops_that_fit_none_is_chosen(desk: Any) -> None:
-    await desk.write(stop(-1))
-    await desk.write(stop(-1, 2001))
-    await desk.write(start())
+    await desk.write(stop(-1, NOW))
+    await desk.write(stop(-1, NOW + 1))
+    await desk.write(start(NOW - MINUTE))
     assert not await linked(desk)
 
 
-@pytest.mark.parametrize("instant", [900, 1500], ids=["open before", "begun between"])
-async def test_a_stop_that_another_transaction_may_own_stays_an_orphan(desk: Any, instant: int) -> None:
-    await desk.write(stop(-1, 1800))
-    await desk.write(start(instant, connector_id=2, meter_start=501))
-    await desk.write(start())
+@pytest.mark.parametrize("minutes", [3, 1], ids=["open before", "begun between"])
+async def test_a_stop_that_another_transaction_may_own_stays_an_orphan(desk: Any, minutes: int) -> None:
+    await desk.write(stop(-1, NOW))
+    await desk.write(start(NOW - minutes * MINUTE, connector_id=2, meter_start=501))
+    await desk.write(start(NOW - 2 * MINUTE))
     assert not await linked(desk)
 
 
 async def test_a_stop_with_an_id_that_we_gave_to_somebody_else_stays_an_orphan(desk: Any) -> None:
     other = start()
     await desk.write(other, station=desk.stations[1])
-    await desk.write(stop(other.transaction_id))
-    await desk.write(start())
+    await desk.write(stop(other.transaction_id, NOW))
+    await desk.write(start(NOW - MINUTE))
     assert not await linked(desk)
 
 
@@ -392,9 +431,9 @@ async def test_a_salvaged_frame_is_kept_once(desk: Any) -> None:
 
 @pytest.mark.parametrize("stop_first", [False, True], ids=["start first", "stop first"])
 async def test_flags_of_a_stop_are_the_transactions_flags_too(desk: Any, stop_first: bool) -> None:
-    started = start(flags=("from-start",))
+    started = start(NOW - MINUTE, flags=("from-start",))
     if stop_first:
-        await desk.write(stop(-1, flags=("from-stop",)))
+        await desk.write(stop(-1, NOW, flags=("from-stop",)))
         await desk.write(started)
     else:
         await desk.write(started)

@@ -287,18 +287,32 @@ INSERT_STARTS: Final = _insert(
     returns=True,
 )
 
+# The longest transaction whose stop and start are put together without being asked, and the latest that a stop or a
+# start may reach us; and how far a clock may be ahead of ours. Microseconds.
+LONGEST_MATCH: Final = 7 * 24 * 3600 * 1_000_000
+CLOCK_AHEAD: Final = 300 * 1_000_000
+
 # An orphan stop fits a new transaction when nothing else could: see `transactions.py`.
 FIND_ORPHAN_STOPS: Final = Statement(
     "look for stops that came before their start",
-    "WITH k({columns}) AS ({rows}) "
+    "WITH k({columns}) AS ({rows}) "  # noqa: S608  # our own bounds, no values
     "SELECT k.id, s.id, s.instant, s.station_time, s.received_at, s.meter_stop, s.id_tag, s.reason, s.flags "
     "FROM k JOIN transaction_stop s ON s.station_id = k.station_id AND s.charging_transaction_id IS NULL "
-    "WHERE s.instant >= k.start_instant AND s.meter_stop >= k.meter_start "
-    "AND (s.id_tag_key IS NULL OR s.id_tag_key = k.id_tag_key) "
+    "WHERE s.meter_stop >= k.meter_start AND (s.id_tag_key IS NULL OR s.id_tag_key = k.id_tag_key) "
+    f"AND s.instant - k.start_instant BETWEEN 0 AND {LONGEST_MATCH} "
+    f"AND s.received_at - s.instant BETWEEN -{CLOCK_AHEAD} AND {LONGEST_MATCH} "
+    f"AND k.received_at - k.start_instant BETWEEN -{CLOCK_AHEAD} AND {LONGEST_MATCH} "
     "AND NOT EXISTS (SELECT 1 FROM charging_transaction o WHERE o.transaction_id = s.transaction_id) "
     "AND NOT EXISTS (SELECT 1 FROM charging_transaction o WHERE o.station_id = k.station_id AND o.id <> k.id "
     "AND o.start_instant <= s.instant AND (o.stop_instant IS NULL OR o.start_instant >= k.start_instant))",
-    (("id", INT), ("station_id", INT), ("id_tag_key", TEXT), ("start_instant", INT), ("meter_start", INT)),
+    (
+        ("id", INT),
+        ("station_id", INT),
+        ("id_tag_key", TEXT),
+        ("start_instant", INT),
+        ("meter_start", INT),
+        ("received_at", INT),
+    ),
     returns=True,
 )
 

@@ -10,8 +10,11 @@ two nodes that insert the same keys in different waves could deadlock (and would
 **An orphan stop finds its start** when a start arrives later and all of this holds: the orphan is the only one that
 fits; its transactionId is not one that we gave to anybody (stations send -1, errata v4.0 §3.18, or a number of their
 own); its tag is the start's or absent; its instant and meter are not before the start's; and no other transaction of
-that station was open at its instant or began between start and stop. Whatever is less clear stays an orphan for a
-person to decide: a stop on the wrong transaction is a wrong bill.
+that station was open at its instant or began between start and stop. Both clocks must be believable, too: each message
+reached us at most seven days after the instant that it names (and a clock is at most five minutes ahead of ours), and
+the transaction was no longer than seven days. Else the stop of a transaction begun at another CSMS would end the first
+one that begins here with a clock at 1970. Whatever is less clear stays an orphan for a person to decide: a stop on the
+wrong transaction is a wrong bill.
 """
 
 from collections.abc import Generator, Iterable, Sequence
@@ -243,7 +246,10 @@ def _start_row(start: Started) -> tuple[Any, ...]:
 def _adopt_orphans(starts: list[Started]) -> Steps:
     by_row = {start.row_id: start for start in starts}
     candidates: dict[int, list[Sequence[Any]]] = {}
-    keys = [(start.row_id, start.key[0], start.key[2], start.key[3], start.key[4]) for start in starts]
+    keys = []
+    for start in starts:
+        station_id, _, id_tag_key, instant, meter_start = start.key
+        keys.append((start.row_id, station_id, id_tag_key, instant, meter_start, start.unit.received_at))
     for row in (yield FIND_ORPHAN_STOPS, keys):
         candidates.setdefault(row[0], []).append(row)
     links, stops = [], []
