@@ -122,14 +122,14 @@ async def test_reading_page_by_page_gives_every_row_once(desk: Any, small_steps:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(
         st.one_of(
             st.tuples(st.just("write"), st.integers(1, 40)),
             st.tuples(st.sampled_from(["fail", "delete some", "delete all", "lose the mark"]), st.just(0)),
         ),
-        max_size=12,
+        max_size=10,
     ),
     st.integers(0, 2**32),
 )
