@@ -20,7 +20,7 @@ from chargewright.csms.app import Csms
 from chargewright.csms.config import load_settings
 from chargewright.csms.seed import read_seed
 from chargewright.errors import ConfigurationError
-from chargewright.station.ev.driver import Driver, Habits
+from chargewright.station.ev.driver import Driver, Habits, IdTagPool
 from chargewright.station.running import product_from
 from chargewright.station.snapshot import StationSnapshot
 from chargewright.station.store import StationStore
@@ -89,6 +89,7 @@ class Depot:
         self._at_start: dict[str, StationSnapshot] = {}
         self._final: Summary | None = None
         self._stores = ExitStack()
+        self._cards = IdTagPool(ID_TAGS)  # a card is at one outlet at a time
         self._drivers: list[Driver] = []
         self._lives: list[asyncio.Task[None]] = []
         self._visits: list[asyncio.Task[None]] = []
@@ -146,10 +147,12 @@ class Depot:
         folder.mkdir(exist_ok=True)
         dice = Random(f"{settings.seed} {identity}")
         store = self._stores.enter_context(StationStore(store_path(folder, identity), dice))
+        product = self.products[identity]
+        store.claim(f"{product.vendor} {product.model}", len(product.outlets))
         virtual = VirtualStation(
             identity,
             url,
-            self.products[identity],
+            product,
             store,
             connect=implementation("picows").connect,
             clock=SystemClock(),
@@ -162,7 +165,7 @@ class Depot:
         self._lives.append(asyncio.create_task(virtual.station.run(), name=identity))
         for connector in range(1, len(virtual.connectors) + 1):
             random = Random(f"{settings.seed} {identity} {connector}")
-            driver = Driver(virtual, connector, HABITS, random, speed=settings.speed)
+            driver = Driver(virtual, connector, HABITS, random, pool=self._cards, speed=settings.speed)
             gap_seconds = FIRST_GAP_SECONDS * (1 + number / 2 + 2 * (connector - 1))
             self._drivers.append(driver)
             self._visits.append(asyncio.create_task(driver.run(gap_seconds), name=f"driver {identity} {connector}"))
