@@ -1,7 +1,6 @@
 """What one run of the CSMS has to itself: its data directory, locked, and its database, opened and closed in time."""
 
 import asyncio
-import re
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from chargewright.clock import Clock
 from chargewright.csms.storage.base import Storage, StorageError
 from chargewright.csms.storage.opening import open_storage
 from chargewright.csms.storage.sqlite import DirectoryLock
+from chargewright.csms.storage.url import shown_url
 
 __all__ = ["close_database", "lock_directory", "open_database"]
 
@@ -39,8 +39,7 @@ async def open_database(url: str, clock: Clock) -> Storage:
     try:
         return await open_storage(url, clock)
     except StorageError as error:
-        # The URL may hold a password; which database it is, is told without user and password.
-        raise StorageError(f"{re.sub('//[^/]*@', '//', url)}: {error}") from error
+        raise StorageError(f"{shown_url(url)}: {error}") from error
 
 
 async def close_database(storage: Storage, seconds: float) -> None:

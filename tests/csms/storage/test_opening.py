@@ -36,3 +36,20 @@ async def test_another_url_is_refused_by_name(url: str) -> None:
     with pytest.raises(ConfigurationError, match="sqlite:///path") as caught:
         await open_storage(url, SystemClock())
     assert caught.value.value == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://user:s3cret@h/d",
+        "postgresql://user:s3c/ret@h/d",
+        "postgresql://user:s3c#ret@h/d",
+        "postgresql://u@h:s3cret/d",
+        "postgresql://u@[s3cret/d",
+        "postgresql://u@127.0.0.1:1/d?password=s3cret&sslmode=s3cret",
+    ],
+)
+async def test_a_password_in_a_wrong_url_is_not_told(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await open_storage(url, SystemClock())
+    assert "s3c" not in str(caught.value)

@@ -4,6 +4,7 @@ from chargewright.clock import Clock
 from chargewright.csms.storage.base import Storage
 from chargewright.csms.storage.postgresql import open_postgresql
 from chargewright.csms.storage.sqlite import MEMORY, Writer, open_sqlite
+from chargewright.csms.storage.url import shown_url
 from chargewright.errors import ConfigurationError
 
 __all__ = ["open_storage"]
@@ -24,4 +25,6 @@ async def open_storage(url: str, clock: Clock, *, writer: Writer | None = None) 
             return await open_sqlite(rest[1:], clock, writer=writer)
     if scheme in ("postgresql", "postgres") and separator:
         return await open_postgresql(url, clock)
-    raise ConfigurationError("storage", "url", url, "sqlite:///path, sqlite:// (in memory) or postgresql://…")
+    raise ConfigurationError(
+        "storage", "url", shown_url(url), "sqlite:///path, sqlite:// (in memory) or postgresql://…"
+    )
