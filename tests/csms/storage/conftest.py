@@ -120,6 +120,16 @@ def postgresql_url(postgresql_server: Any, postgresql_template: str, database_nu
 
 
 @pytest.fixture
+def postgresql_role_with_password(postgresql_server: Any, database_numbers: Iterator[int]) -> str:
+    """A role of which the server asks its password; everybody else is trusted."""
+    name = f"asked_{next(database_numbers)}"
+    access = Path(postgresql_server.psql("SHOW hba_file").split()[2])
+    access.write_text(f"local all {name} scram-sha-256\nhost all {name} all scram-sha-256\n{access.read_text()}")
+    postgresql_server.psql(f"CREATE ROLE {name} LOGIN SUPERUSER PASSWORD 'right'; SELECT pg_reload_conf()")
+    return name
+
+
+@pytest.fixture
 async def sit_down() -> AsyncIterator[Callable[[Database], Awaitable[Desk]]]:
     """Make a desk of an opened storage; the storage is closed after the test."""
     desks: list[Desk] = []

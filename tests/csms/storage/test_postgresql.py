@@ -227,6 +227,44 @@ async def test_a_server_that_is_not_there_is_unavailable(tmp_path: Any) -> None:
         await open_postgresql(f"postgresql:///x?host={tmp_path}", SystemClock())
 
 
+async def test_a_wrong_password_tells_what_to_do(
+    postgresql_server: Any, postgresql_url: str, postgresql_role_with_password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    role, host = postgresql_role_with_password, postgresql_url.partition("@")[2]
+    for user in (role, f"{role}:wr0ng"):
+        with pytest.raises(StorageUnavailable, match=r"InvalidPassword.*PGPASSWORD.*\.pgpass") as caught:
+            await open_postgresql(f"postgresql://{user}@{host}", SystemClock())
+        assert "wr0ng" not in str(caught.value)
+
+
+async def test_a_missing_database_tells_what_to_do(postgresql_server: Any) -> None:
+    with pytest.raises(StorageUnavailable, match=r'"nowhere" does not exist.*createdb'):
+        await open_postgresql(postgresql_server.get_uri("nowhere"), SystemClock())
+
+
+async def test_a_database_that_takes_no_connections_is_an_outage_and_no_noise(
+    node: Any, postgresql_server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = await node()
+    await desk.write(start(1))
+    ((name,),) = await desk.rows("SELECT current_database()")
+    postgresql_server.psql(
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false; "
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    )
+    unit = desk.submit(start(2))
+    async with asyncio.timeout(10):
+        while desk.storage.journal.statistics()["retries"] < 3:  # noqa: ASYNC110  # nothing tells of a retry
+            await asyncio.sleep(0)
+    with pytest.raises(StorageError):
+        await desk.storage.stations()
+    postgresql_server.psql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    await desk.storage.journal.drain()
+    assert desk.settlement(unit) is Settlement.DURABLE
+    assert [record for record in caplog.records if record.name.startswith("asyncpg")] == []
+
+
 async def test_reading_tells_unavailable_from_wrong(node: Any) -> None:
     desk = await node()
     with pytest.raises(StorageError, match="does not exist"):

@@ -32,6 +32,8 @@ from chargewright.csms.storage.notifications import Notifications
 from chargewright.csms.storage.statements import INSERT_QUARANTINE, Statement
 from chargewright.csms.storage.tables import event
 from chargewright.csms.storage.transactions import Rows, TransactionIds
+from chargewright.csms.storage.url import shown_url
+from chargewright.errors import ConfigurationError
 
 __all__ = ["PostgresqlStorage", "open_postgresql"]
 
@@ -47,6 +49,10 @@ LOCK_STATIONS: Final = (
 )
 SHARED: Final = LOCK_STATIONS + "FOR SHARE"
 EXCLUSIVE: Final = LOCK_STATIONS + "FOR NO KEY UPDATE"
+READABLE_URL: Final = (
+    "postgresql://user@host:port/name, reserved characters of user and password percent-encoded (/ is %2F), "
+    "the password rather in PGPASSWORD or ~/.pgpass; parameters as libpq knows them"
+)
 NOTIFY_CLAIMS: Final = "SELECT pg_notify('chargewright_claim', payload) FROM unnest($1::text[]) AS payload"
 # The transactions that are all over: everything below the oldest that is open.
 OLDEST_OPEN: Final = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -124,7 +130,8 @@ class PostgresqlStorage(Database):
             except StorageError:
                 raise
             except Exception as error:
-                raise storage_error(error, "reach the database") from error
+                # Whatever the reason, it is not these units.
+                raise StorageUnavailable(str(storage_error(error, "reach the database"))) from error
             if settled is not None:
                 return settled
             ids = self._ids.snapshot()
@@ -246,10 +253,11 @@ class PostgresqlStorage(Database):
 async def open_postgresql(url: str, clock: Clock) -> PostgresqlStorage:
     """Connect to and migrate the database that `url` names (`postgresql://…`, as libpq writes it).
 
-    Raises `StorageUnavailable` when it cannot be reached, `StorageError` when it is of a newer release.
+    Raises `StorageUnavailable` when it cannot be reached, `StorageError` when it is of a newer release,
+    `ConfigurationError` for a URL that cannot be read. No message repeats the URL's password.
     """
     try:
-        connection = await _connect(url, "chargewright migration")
+        connection = await _first_connection(url)
         try:
             await migrate_postgresql(connection)
             offset = await _event_offset(connection)
@@ -257,13 +265,13 @@ async def open_postgresql(url: str, clock: Clock) -> PostgresqlStorage:
             await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,  # to keep one open, asyncpg would log a traceback for each attempt of an outage
             max_size=POOL_CONNECTIONS,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
             server_settings={"application_name": "chargewright"},
         )
-    except StorageError:
+    except (StorageError, ConfigurationError):
         raise
     except Exception as error:
         raise storage_error(error, "open the database") from error
@@ -274,6 +282,20 @@ async def open_postgresql(url: str, clock: Clock) -> PostgresqlStorage:
         await storage.close()
         raise storage_error(error, "listen for notifications") from error
     return storage
+
+
+async def _first_connection(url: str) -> Any:
+    try:
+        return await _connect(url, "chargewright migration")
+    except ValueError:
+        # Its own message quotes the part that it could not read: a piece of the password, where that has a `/`.
+        raise ConfigurationError("storage", "url", shown_url(url), READABLE_URL) from None
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        what_to_do = "give the right password in PGPASSWORD or in ~/.pgpass, or percent-encoded in the URL"
+        raise StorageUnavailable(f"{storage_error(error, 'open the database')}; {what_to_do}") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        what_to_do = "make it first, with createdb or CREATE DATABASE; its tables are made by themselves"
+        raise StorageUnavailable(f"{storage_error(error, 'open the database')}; {what_to_do}") from error
 
 
 async def _event_offset(connection: Any) -> int:
