@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -306,6 +307,105 @@ async def test_a_stop_without_readable_meter_ends_its_transaction_at_the_last_re
     assert await bench.rows("SELECT relation FROM transaction_stop") == [("stop",)]
     (event,) = [row for row in await bench.storage.events_after(0, 99) if row.kind == "transaction.stopped"]
     assert json.loads(bytes(event.body))["flags"] == ["meter-stop-unreadable"]
+
+
+def large_meter_values(**fields: Any) -> Any:
+    values = [
+        {"timestamp": f"2026-03-01T11:{second // 60:02}:{second % 60:02}Z", "sampledValue": [{"value": f"{second}"}]}
+        for second in range(1200)
+    ]
+    return {"connectorId": 1, "meterValue": [value | fields for value in values]}
+
+
+async def read_again(connection: Any) -> None:
+    await asyncio.wait_for(connection.is_read.wait(), 10)
+
+
+@pytest.mark.parametrize("fields", [{}, {"vendorField": None}, {"timestamp": None}])
+async def test_a_large_message_is_stored_and_answered(fields: Any, bench: Workbench) -> None:
+    connection = await bench.connect()
+    call_id = connection.call("MeterValues", large_meter_values(**fields))
+    assert connection.is_paused
+    await read_again(connection)
+    await bench.settle()
+    assert connection.answer_to(call_id) == [3, call_id, {}]
+    assert await bench.rows("SELECT count(*) FROM meter_value") == [(1200,)]
+    assert await bench.rows("SELECT count(*) FROM salvaged_frame") == [(int("vendorField" in fields),)]
+
+
+async def test_a_large_message_keeps_nobody_else_waiting(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, gate, was_open = HANDLERS["MeterValues"], threading.Event(), []
+
+    def slow(request: Any, call: CallContext, services: Any) -> Any:
+        was_open.append(gate.wait(10))
+        return store(request, call, services)
+
+    monkeypatch.setitem(HANDLERS, "MeterValues", slow)
+    connection, neighbour = await bench.connect("A1"), await bench.connect("A2")
+    call_id = connection.call("MeterValues", large_meter_values())
+    assert (await bench.exchange(neighbour, "Heartbeat", {}))[0] == 3
+    assert (await bench.exchange(neighbour, "StartTransaction", START))[0] == 3
+    assert connection.sent == []
+    gate.set()
+    await read_again(connection)
+    await bench.settle()
+    assert was_open == [True]
+    assert [answer[1] for answer in connection.sent] == [call_id]
+
+
+async def test_a_connection_lost_while_its_large_message_is_read_writes_nothing(bench: Workbench) -> None:
+    connection = await bench.connect()
+    connection.call("MeterValues", large_meter_values())
+    (session,) = bench.csms._sessions
+    reading = session._large
+    connection.vanish()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await bench.settle()
+    assert await bench.rows("SELECT count(*) FROM meter_value") == [(0,)]
+    assert bench.csms.statistics()["connections"] == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "code"),
+    [
+        ("Heartbeat", {f"k{number}": 1 for number in range(10_000)}, "FormationViolation"),
+        ("BootNotification", BOOT | {"imsi": "1" * 100_000}, "PropertyConstraintViolation"),
+        ("Nonsense", {"x": "y" * 100_000}, "NotImplemented"),
+    ],
+)
+async def test_a_large_message_may_be_refused(action: str, payload: Any, code: str, bench: Workbench) -> None:
+    connection = await bench.connect()
+    call_id = connection.call(action, payload)
+    await read_again(connection)
+    answer = connection.answer_to(call_id)
+    assert (answer[0], answer[2]) == (4, code)
+    assert (await bench.exchange(connection, "Heartbeat", {}))[0] == 3
+
+
+async def test_a_bug_met_by_a_large_message_is_an_internal_error(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(request: Any, call: Any, services: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setitem(HANDLERS, "MeterValues", broken)
+    connection = await bench.connect()
+    call_id = connection.call("MeterValues", large_meter_values())
+    await read_again(connection)
+    assert connection.answer_to(call_id)[2] == "InternalError"
+
+
+async def test_a_bug_of_ours_in_reading_a_large_message_closes_the_connection(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await bench.connect()
+    (session,) = bench.csms._sessions
+    monkeypatch.setattr(type(session._rpc), "read", lambda rpc, message: 1 / 0)
+    connection.call("MeterValues", large_meter_values())
+    await read_again(connection)
+    assert connection.closed_with is not None
+    assert connection.closed_with[0] == 1011
 
 
 async def test_places_in_lists_are_one_deviation(bench: Workbench) -> None:

@@ -1,7 +1,8 @@
 """The CSMS as a whole: the only place that chooses storage, ports and parts, and that starts and stops them in order.
 
 `chargewright serve` runs one in a process of its own; `chargewright up`, tests and simulations run it beside stations
-in one event loop. It makes no thread itself: with a database in memory and listeners `off` it lives in virtual time.
+in one event loop. With a database in memory and listeners `off` it lives in virtual time: its one thread, for large
+messages, is not used there.
 """
 
 import asyncio
@@ -39,6 +40,7 @@ from chargewright.csms.services.stations import StationsService
 from chargewright.csms.services.transactions import TransactionsService
 from chargewright.csms.session import Hold, Session, SessionPorts
 from chargewright.csms.sessions import FightRules, Sessions
+from chargewright.csms.side_thread import SideThread
 from chargewright.csms.storage.base import ANY_EPOCH, Settlement, StationRow, Storage, StorageError, Unit
 from chargewright.csms.storage.sqlite import DirectoryLock
 from chargewright.transport.choice import Listen, implementation
@@ -115,6 +117,7 @@ class Csms:
         self._ports: SessionPorts | None = None
         self._listener: Listener | None = None
         self._http: HttpServer | None = None
+        self._side_thread = SideThread("chargewright large messages")
         self._tasks: set[asyncio.Task[None]] = set()
         self.api: Any = None
 
@@ -179,6 +182,7 @@ class Csms:
             services=services,
             handlers=HANDLERS,
             unreadable_times=UnreadableTimes(),
+            side_thread=self._side_thread,
             new_call_id=self._new_call_id,
             node=self.node,
             is_strict=settings.strict,
@@ -283,6 +287,7 @@ class Csms:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._side_thread.close()
         numbers = self.statistics()
         storage, self._storage = self._storage, None
         if storage is not None:

@@ -1,11 +1,12 @@
 """One connected station: claims it, turns its CALLs into units of work, and answers when they are durable.
 
 The connection is not read before the claim is committed. From then on every message is handled in one go by plain
-functions; what has to wait for the journal is answered from `_Call.settled`. No task belongs to a session.
+functions; what has to wait for the journal is answered from `settled`. No task belongs to a session, but while it
+reads a large message: that is done in a thread, and the connection is held until it is done.
 """
 
+import asyncio
 import enum
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
@@ -16,18 +17,18 @@ import msgspec
 import structlog
 
 from chargewright.clock import Clock
+from chargewright.csms.call import TRANSACTION_ACTIONS, Call, Handled
 from chargewright.csms.directory import Directory
 from chargewright.csms.handlers.table import Handler, Services
 from chargewright.csms.instants import UnreadableTimes, microseconds
-from chargewright.csms.ports import CallContext, WhenDurable
+from chargewright.csms.ports import WhenDurable
 from chargewright.csms.services.events import make_event
+from chargewright.csms.side_thread import SideThread
 from chargewright.csms.storage.base import (
     ClaimRecord,
-    DeviationRecord,
     DisconnectRecord,
     Journal,
     Record,
-    SalvagedFrameRecord,
     Settlement,
     StartRecord,
     StationRow,
@@ -52,14 +53,10 @@ from chargewright.transport.connection import (
 if TYPE_CHECKING:
     from chargewright.csms.sessions import Sessions
 
-__all__ = ["Hold", "Session", "SessionPorts"]
+__all__ = ["LARGE_BYTES", "Hold", "Session", "SessionPorts"]
 
-# What one message adds to the table of deviations at most: one with a thousand defects is still one message.
-_DEVIATIONS_PER_MESSAGE: Final = 4
-_INDEX: Final = re.compile(r"\[\d+\]")
-
-# §4.7, §4.8, §4.10 with §3.7: a CALLERROR to one of these costs the station an attempt, and at last the bill.
-_TRANSACTION_ACTIONS: Final = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
+# Larger messages are read in a thread: what is smaller takes the loop some 20 ms at worst (see `salvage`).
+LARGE_BYTES: Final = 64 * 1024
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +68,7 @@ class Hold(enum.IntFlag):
     UNANSWERED = 2  # too many of its CALLs wait for their answers
     PRESSURE = 4  # the journal is full
     DRAIN = 8  # the CSMS is stopping
+    LARGE = 16  # a large message is being read
 
 
 class SessionPorts(msgspec.Struct, frozen=True):
@@ -82,6 +80,7 @@ class SessionPorts(msgspec.Struct, frozen=True):
     services: Services
     handlers: Mapping[str, Handler]
     unreadable_times: UnreadableTimes
+    side_thread: SideThread
     new_call_id: Callable[[], str]
     node: str
     is_strict: bool  # for every station, whatever its own tolerance
@@ -94,11 +93,11 @@ class Session:
     __slots__ = (
         "_close_info",
         "_holds",
+        "_large",
         "_ports",
         "_rpc",
         "_sessions",
         "_unanswered",
-        "_zone",
         "connection",
         "counts",
         "epoch",
@@ -106,6 +105,8 @@ class Session:
         "messages",
         "serial_number_before",
         "station",
+        "unreadable_times",
+        "zone",
     )
 
     def __init__(self, station: StationRow, connection: Connection, ports: SessionPorts, sessions: "Sessions") -> None:
@@ -120,8 +121,10 @@ class Session:
         self._sessions = sessions
         self._holds = Hold(0)
         self._unanswered = 0
+        self._large: asyncio.Task[None] | None = None
         self._close_info: CloseInfo | None = None
-        self._zone: tzinfo = ZoneInfo(station.time_zone)
+        self.zone: tzinfo = ZoneInfo(station.time_zone)
+        self.unreadable_times = ports.unreadable_times
         is_strict = ports.is_strict or station.tolerance == "strict"
         self._rpc = RpcConnection(
             Role.CSMS,
@@ -200,6 +203,8 @@ class Session:
     def _closed(self, info: CloseInfo) -> None:
         self._close_info = info
         self._rpc.connection_lost()
+        if self._large is not None:
+            self._large.cancel()
         self._sessions.gone(self)
         if self.epoch:
             self._note_disconnect(info)
@@ -230,58 +235,104 @@ class Session:
     # Messages.
 
     def _receive(self, message: bytes) -> None:
-        rpc = self._rpc
         self.messages += 1
         received = self._ports.clock.monotonic()
+        if len(message) > LARGE_BYTES:
+            self.hold(Hold.LARGE)
+            self._large = asyncio.get_running_loop().create_task(self._receive_large(message, received))
+            return
+        rpc = self._rpc
         rpc.receive_message(message, received)
         for event in rpc.events():
             if type(event) is CallReceived:
-                self._on_call(event, received)
+                call = self._call(event, received)
+                self._finish(call, self._handle(event, call) if self._is_served(call) else None)
             else:
                 self._on_other(event)
         self._send()
 
-    def _on_call(self, event: CallReceived, received: float) -> None:
-        call = _Call(self, event, received, microseconds(self._ports.clock.now()))
-        self.last_received_at = call.received_at
-        if self._serve(event, call):
-            self._ports.journal.submit(call.unit)
-            if self._unanswered >= self._ports.unanswered_calls:
-                self.hold(Hold.UNANSWERED)
-        else:
-            call.let_go()
-
-    def _serve(self, event: CallReceived, call: "_Call") -> bool:
-        """Run the handler, and answer what need not wait; whether there is something to store."""
-        ports = self._ports
-        action = event.action.name
-        if action != "BootNotification" and not ports.directory.is_served(self.station):
-            error = SecurityFault(f"registration of this station is {self.station.registration}: only BootNotification")
-            self._rpc.refuse(event.call_id, error)
-            self.counts["refused SecurityError"] += 1
-            return False
-        if not self.station.booted and action in _TRANSACTION_ACTIONS:
-            call.deviates("before-boot", "", "")
+    async def _receive_large(self, message: bytes, received: float) -> None:
+        """As `_receive`, but with the loop free for the other stations while this one's message is understood, and its
+        records made. The connection is held."""
+        run = self._ports.side_thread.run
         try:
-            answer = ports.handlers[action](event.request, call, ports.services)
-        except RpcError as refusal:
-            self._rpc.refuse(event.call_id, refusal)
-            self.counts[f"refused {refusal.code.value}"] += 1
-            return False
+            self._rpc.take(await run(self._rpc.read, message), received)
+            for event in self._rpc.events():
+                if type(event) is not CallReceived:
+                    self._on_other(event)
+                    continue
+                call = self._call(event, received)
+                answer: Handled = None
+                if self._is_served(call):
+                    # Of these handlers it is known that they change nothing that others see, but their own unit.
+                    is_pure = event.action.name in TRANSACTION_ACTIONS
+                    answer = await run(self._handle, event, call) if is_pure else self._handle(event, call)
+                self._finish(call, answer)
+            self._send()
         except Exception:
-            self._fail(event.call_id, action)
+            _log.exception("a large message could not be received", station=self.station.identity)
+            self.close(INTERNAL_ERROR, "the CSMS could not process a message")
+        finally:
+            self._large = None
+            self.release(Hold.LARGE)
+
+    def _call(self, event: CallReceived, received: float) -> Call:
+        call = Call(self, event, received, microseconds(self._ports.clock.now()))
+        self.last_received_at = call.received_at
+        return call
+
+    def _is_served(self, call: Call) -> bool:
+        """Whether the operator and the boot let the station make this CALL; it is refused otherwise."""
+        action = call.unit.action
+        if action != "BootNotification" and not self._ports.directory.is_served(self.station):
+            error = SecurityFault(f"registration of this station is {self.station.registration}: only BootNotification")
+            self._refuse(call, error)
             return False
-        if event.deviations:
-            self._note_deviations(call, event)
-        has_records = bool(call.unit.records)
-        if not isinstance(answer, WhenDurable):
-            self._rpc.answer(event.call_id, answer)
-        elif has_records:
+        if not self.station.booted and action in TRANSACTION_ACTIONS:
+            call.deviates("before-boot", "", "")
+        return True
+
+    def _handle(self, event: CallReceived, call: Call) -> Handled:
+        """Run the handler, which fills the unit; its answer, or what it raised. Touches nothing else of the session."""
+        try:
+            answer = self._ports.handlers[event.action.name](event.request, call, self._ports.services)
+            if event.deviations:
+                call.note_deviations()
+        except Exception as failure:
+            return failure
+        return answer
+
+    def _finish(self, call: Call, answer: Handled) -> None:
+        """Answer what need not wait, and store what is to be stored; None: it was refused already."""
+        if isinstance(answer, Exception):
+            if isinstance(answer, RpcError):
+                self._refuse(call, answer)
+            else:
+                self._fail(call, answer)
+            answer = None
+        if answer is None:
+            call.let_go()
+            return
+        self.counts["deviations"] += len(call.deviations)
+        if not call.unit.records:
+            if isinstance(answer, WhenDurable):
+                self._answer(call, answer.build)
+            else:
+                self._rpc.answer(call.call_id, answer)
+            call.let_go()
+            return
+        if isinstance(answer, WhenDurable):
             call.build = answer.build
             self._unanswered += 1
         else:
-            self._answer(call, answer.build)
-        return has_records
+            self._rpc.answer(call.call_id, answer)
+        self._ports.journal.submit(call.unit)
+        if self._unanswered >= self._ports.unanswered_calls:
+            self.hold(Hold.UNANSWERED)
+
+    def _refuse(self, call: Call, error: RpcError) -> None:
+        self._rpc.refuse(call.call_id, error)
+        self.counts[f"refused {error.code.value}"] += 1
 
     def _on_other(self, event: Event) -> None:
         if isinstance(event, CallRefused):
@@ -291,28 +342,12 @@ class Session:
         elif isinstance(event, MessageIgnored):
             self.counts[f"ignored {event.reason.name}"] += 1
 
-    def _note_deviations(self, call: "_Call", event: CallReceived) -> None:
-        action, unit = event.action.name, call.unit
-        self.counts["deviations"] += len(event.deviations)
-        for deviation in event.deviations[:_DEVIATIONS_PER_MESSAGE]:
-            record = DeviationRecord(
-                action=action,
-                kind=str(deviation.kind),
-                field=_INDEX.sub("[]", deviation.field),  # one row, whichever sample of the list it was
-                sample=deviation.sample,
-            )
-            unit.records.append(record)
-        if action in _TRANSACTION_ACTIONS and (lost := call.lost_digest()):
-            content_hash = int.from_bytes(lost[:8], "big", signed=True)
-            unit.records.append(SalvagedFrameRecord(frame=unit.raw, content_hash=content_hash))
-
-    def _fail(self, call_id: str, action: str) -> None:
+    def _fail(self, call: Call, bug: Exception) -> None:
         """A bug of ours met this CALL; its station is told, and nobody else notices."""
-        _log.exception("a handler failed", station=self.station.identity, action=action)
-        self.counts["refused InternalError"] += 1
-        self._rpc.refuse(call_id, InternalFault("the CSMS could not process this"))
+        _log.error("a handler failed", station=self.station.identity, action=call.unit.action, exc_info=bug)
+        self._refuse(call, InternalFault("the CSMS could not process this"))
 
-    def settled(self, call: "_Call", settlement: Settlement) -> None:
+    def settled(self, call: Call, settlement: Settlement) -> None:
         """A CALL's unit is settled: answer it, unless it was answered already or its connection is gone."""
         build = call.build
         if build is None:
@@ -332,18 +367,17 @@ class Session:
         if self._holds and self._unanswered < self._ports.unanswered_calls:
             self.release(Hold.UNANSWERED)
 
-    def _answer(self, call: "_Call", build: Callable[[], Message]) -> None:
-        action = call.unit.action
+    def _answer(self, call: Call, build: Callable[[], Message]) -> None:
         try:
             response = build()
-        except Exception:
-            self._fail(call.call_id, action)
+        except Exception as bug:
+            self._fail(call, bug)
             return
         self._rpc.answer(call.call_id, response)
-        if action == "BootNotification":
+        if call.unit.action == "BootNotification":
             self._sessions.booted(self)
 
-    def _quarantined(self, call: "_Call", build: Callable[[], Message]) -> None:
+    def _quarantined(self, call: Call, build: Callable[[], Message]) -> None:
         """Storage refused this one unit; its raw frame is kept. Transaction messages get their .conf all the same: a
         start with an id of its own, and where there is none, the connection is closed instead."""
         action = call.unit.action
@@ -352,7 +386,7 @@ class Session:
         self.tell("alarm.quarantined", {"action": action})
         if any(isinstance(record, StartRecord) and not record.transaction_id for record in call.unit.records):
             self.close(INTERNAL_ERROR, "the CSMS could not give the transaction an id")
-        elif action in _TRANSACTION_ACTIONS:
+        elif action in TRANSACTION_ACTIONS:
             self._answer(call, build)
         else:
             self._rpc.refuse(call.call_id, InternalFault("the CSMS could not store this"))
@@ -365,33 +399,3 @@ class Session:
     def current_time(self) -> Timestamp:
         """What `currentTime` says just now."""
         return Timestamp.of(self._ports.clock.now())
-
-
-class _Call(CallContext):
-    """A CALL on its way: what the handler sees, and what is needed to answer it."""
-
-    __slots__ = ("build", "call_id", "session")
-
-    def __init__(self, session: Session, event: CallReceived, received: float, received_at: int) -> None:
-        self.session = session
-        self.call_id = event.call_id
-        self.build: Callable[[], Message] | None = None
-        unit = Unit(session.station.id, session.epoch, received_at, event.action.name, event.raw, self._settled)
-        super().__init__(
-            session.station,
-            unit,
-            received,
-            session._zone,
-            session.current_time,
-            event.deviations,
-            session._ports.unreadable_times,
-        )
-
-    def let_go(self) -> None:
-        """Break the circle of call, unit and callback, so that both are freed now and not by the garbage collector."""
-        self.build = None
-        del self.unit
-
-    def _settled(self, unit: Unit, settlement: Settlement) -> None:
-        self.session.settled(self, settlement)
-        self.let_go()
