@@ -92,6 +92,37 @@ async def test_a_claim_by_another_node_ends_our_writing(node: Any) -> None:
     assert claims == [(here.stations[0], 1, "here"), (here.stations[0], 2, "there:1")]
 
 
+async def test_a_claim_is_learned_although_nobody_listened(
+    node: Any, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = await node(), await node()
+    told: asyncio.Queue[tuple[int, int, str]] = asyncio.Queue()
+    here.storage.on_claim = lambda *claim: told.put_nowait(claim)
+    await here.write(ClaimRecord(node="here", address="a"), epoch=0)
+    await here.write(ClaimRecord(node="here", address="a"), epoch=0, station=here.stations[1])
+    async with asyncio.timeout(10):
+        await told.get()
+        await told.get()
+    # The line to the server is cut, and not mended before another node has claimed.
+    lost, mended = asyncio.Event(), asyncio.Event()
+    connect = here.storage.notifications._connect
+
+    async def connect_when_mended() -> Any:
+        lost.set()
+        await mended.wait()
+        return await connect()
+
+    monkeypatch.setattr(here.storage.notifications, "_connect", connect_when_mended)
+    listening = here.storage.notifications._connection.get_server_pid()
+    await there.rows(f"SELECT pg_terminate_backend({listening})")
+    async with asyncio.timeout(10):
+        await lost.wait()
+        await there.write(ClaimRecord(node="there", address="a"), epoch=0)
+        mended.set()
+        assert await told.get() == (here.stations[0], 2, "there")
+    assert told.empty()
+
+
 async def test_a_claim_waits_for_a_batch_that_depends_on_the_epoch(node: Any, postgresql_url: str) -> None:
     desk = await node()
     other = await asyncpg.connect(postgresql_url)

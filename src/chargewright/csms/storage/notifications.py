@@ -3,6 +3,9 @@
 A node that has committed events first makes sure that readers may see them (an older transaction may still be open),
 then wakes its own readers and the other nodes. This is done beside the journal: a NOTIFY inside the batch would make
 the commits of all nodes wait for each other.
+
+A claim that was committed while nobody listened is found again: once we listen anew, the rows of the stations that this
+node has claimed are read.
 """
 
 import asyncio
@@ -18,6 +21,7 @@ CLAIM_CHANNEL: Final = "chargewright_claim"
 # Between two looks at whether an older transaction has ended, and between two announcements.
 PAUSE_SECONDS: Final = 0.02
 RECONNECT_SECONDS: Final = 1.0
+READ_CLAIMS: Final = "SELECT id, epoch, node FROM station WHERE id = ANY($1::bigint[])"
 
 
 class Notifications:
@@ -36,6 +40,8 @@ class Notifications:
         self._on_events = on_events
         self._on_claim = on_claim
         self._connection: Any = None
+        self._claimed: dict[int, int] = {}  # station → epoch of this node's latest claim
+        self._was_lost = False
         self._newest = 0
         self._announced = 0
         self._woken = asyncio.Event()
@@ -59,6 +65,10 @@ class Notifications:
         self._newest = max(self._newest, sequence)
         self._woken.set()
 
+    def claimed(self, station_id: int, epoch: int) -> None:
+        """This node has committed a claim; from now on a newer one by another node is not missed."""
+        self._claimed[station_id] = epoch
+
     async def _listen(self) -> Any:
         connection = await self._connect()
         await connection.add_listener(EVENT_CHANNEL, self._events_elsewhere)
@@ -70,11 +80,21 @@ class Notifications:
         while True:
             try:
                 if self._connection.is_closed():
+                    self._was_lost = True
                     self._connection = await self._listen()
-                    self._on_events()  # whatever was announced meanwhile was missed
+                if self._was_lost:
+                    await self._catch_up(self._connection)
+                    self._was_lost = False
                 await self._announce_until_lost(self._connection)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _catch_up(self, connection: Any) -> None:
+        """Whatever was announced while we did not listen was missed."""
+        self._on_events()
+        for station_id, epoch, node in await connection.fetch(READ_CLAIMS, list(self._claimed)):
+            if epoch > self._claimed[station_id]:
+                self._on_claim(station_id, epoch, node)
 
     async def _announce_until_lost(self, connection: Any) -> None:
         while not connection.is_closed():

@@ -206,6 +206,8 @@ class PostgresqlStorage(Database):
             connection.terminate()
 
     def _committed(self, outcome: Outcome) -> None:
+        for station_id, epoch, _node in outcome.claims:
+            self.notifications.claimed(station_id, epoch)
         if outcome.last_sequence:
             self.notifications.announce(outcome.last_sequence)
 
