@@ -47,3 +47,16 @@ def test_a_loop_clock_starts_at_its_start_whatever_the_loop_says() -> None:
     loop_time += 60
     assert clock.now() == NOON + timedelta(minutes=1)
     assert clock.monotonic() == 1_060.0
+
+
+def test_microseconds_say_the_same_as_the_date() -> None:
+    manual = ManualClock(NOON)
+    manual.advance(0.000_007)
+    assert manual.now_microseconds() == int(NOON.timestamp()) * 1_000_000 + 7
+    loop = LoopClock(NOON, lambda: 5.0)
+    assert loop.now_microseconds() == int(NOON.timestamp()) * 1_000_000
+    system = SystemClock()
+    before = system.now()
+    between = system.now_microseconds()
+    after = system.now()
+    assert before <= datetime.fromtimestamp(0, UTC) + timedelta(microseconds=between) <= after

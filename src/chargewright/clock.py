@@ -7,9 +7,13 @@ peers and people; durations and deadlines use `monotonic`, which never jumps.
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 __all__ = ["Clock", "LoopClock", "ManualClock", "SystemClock"]
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Clock(Protocol):
@@ -17,6 +21,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Wall-clock time, aware, in UTC."""
+
+    def now_microseconds(self) -> int:
+        """Wall-clock time as microseconds since 1970-01-01 UTC."""
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start; never goes back."""
@@ -28,6 +35,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Wall-clock time of the machine, in UTC."""
         return datetime.now(UTC)
+
+    def now_microseconds(self) -> int:
+        """The same as µs since 1970, without a `datetime` on the way."""
+        return time.time_ns() // 1000
 
     def monotonic(self) -> float:
         """`time.monotonic()`, in seconds."""
@@ -44,6 +55,10 @@ class ManualClock:
     def now(self) -> datetime:
         """The wall-clock time last set or advanced to."""
         return self._now
+
+    def now_microseconds(self) -> int:
+        """The same as µs since 1970."""
+        return (self._now - _EPOCH) // _MICROSECOND
 
     def monotonic(self) -> float:
         """Seconds advanced since construction."""
@@ -75,6 +90,10 @@ class LoopClock:
     def now(self) -> datetime:
         """The start plus the loop time passed since construction."""
         return self._start + timedelta(seconds=self._loop_time() - self._offset)
+
+    def now_microseconds(self) -> int:
+        """The same as µs since 1970."""
+        return (self.now() - _EPOCH) // _MICROSECOND
 
     def monotonic(self) -> float:
         """The loop's time, in seconds."""

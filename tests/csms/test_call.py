@@ -17,7 +17,7 @@ async def made(bench: Workbench, action: str, *deviations: Deviation) -> Call:
     await bench.connect()
     (session,) = bench.csms._sessions
     event = CallReceived("7", ACTIONS[action], HeartbeatRequest(), deviations, FRAME)
-    return Call(session, event, 1.0, 2)
+    return Call(session, event, 1.0)
 
 
 def numbered(count: int, kind: str) -> list[Deviation]:

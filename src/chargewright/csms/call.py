@@ -30,11 +30,13 @@ class Call(CallContext):
 
     __slots__ = ("build", "call_id", "session")
 
-    def __init__(self, session: "Session", event: CallReceived, received: float, received_at: int) -> None:
+    def __init__(self, session: "Session", event: CallReceived, received: float) -> None:
         self.session = session
         self.call_id = event.call_id
         self.build: Callable[[], Message] | None = None
-        unit = Unit(session.station.id, session.epoch, received_at, event.action.name, event.raw, self._settled)
+        unit = Unit(
+            session.station.id, session.epoch, session.last_received_at, event.action.name, event.raw, self._settled
+        )
         super().__init__(
             session.station,
             unit,

@@ -20,7 +20,7 @@ from chargewright.clock import Clock
 from chargewright.csms.call import TRANSACTION_ACTIONS, Call, Handled
 from chargewright.csms.directory import Directory
 from chargewright.csms.handlers.table import Handler, Services
-from chargewright.csms.instants import UnreadableTimes, microseconds
+from chargewright.csms.instants import UnreadableTimes
 from chargewright.csms.ports import WhenDurable
 from chargewright.csms.services.events import make_event
 from chargewright.csms.side_thread import SideThread
@@ -176,7 +176,7 @@ class Session:
 
     def unit(self, action: str, on_settled: Callable[[Unit, Settlement], None], *records: Record) -> Unit:
         """A unit of this session that no message caused."""
-        received_at = microseconds(self._ports.clock.now())
+        received_at = self._ports.clock.now_microseconds()
         unit = Unit(self.station.id, self.epoch, received_at, action, b"", on_settled)
         unit.records.extend(records)
         return unit
@@ -235,8 +235,10 @@ class Session:
     # Messages.
 
     def _receive(self, message: bytes) -> None:
+        clock = self._ports.clock
+        received = clock.monotonic()
         self.messages += 1
-        received = self._ports.clock.monotonic()
+        self.last_received_at = clock.now_microseconds()
         if len(message) > LARGE_BYTES:
             self.hold(Hold.LARGE)
             self._large = asyncio.get_running_loop().create_task(self._receive_large(message, received))
@@ -245,7 +247,7 @@ class Session:
         rpc.receive_message(message, received)
         for event in rpc.events():
             if type(event) is CallReceived:
-                call = self._call(event, received)
+                call = Call(self, event, received)
                 self._finish(call, self._handle(event, call) if self._is_served(call) else None)
             else:
                 self._on_other(event)
@@ -261,7 +263,7 @@ class Session:
                 if type(event) is not CallReceived:
                     self._on_other(event)
                     continue
-                call = self._call(event, received)
+                call = Call(self, event, received)
                 answer: Handled = None
                 if self._is_served(call):
                     # Of these handlers it is known that they change nothing that others see, but their own unit.
@@ -275,11 +277,6 @@ class Session:
         finally:
             self._large = None
             self.release(Hold.LARGE)
-
-    def _call(self, event: CallReceived, received: float) -> Call:
-        call = Call(self, event, received, microseconds(self._ports.clock.now()))
-        self.last_received_at = call.received_at
-        return call
 
     def _is_served(self, call: Call) -> bool:
         """Whether the operator and the boot let the station make this CALL; it is refused otherwise."""
@@ -392,8 +389,9 @@ class Session:
             self._rpc.refuse(call.call_id, InternalFault("the CSMS could not store this"))
 
     def _send(self) -> None:
-        if self.connection.is_open:
-            for message in self._rpc.messages_to_send():
+        messages = self._rpc.messages_to_send()
+        if messages and self.connection.is_open:
+            for message in messages:
                 self.connection.send(message)
 
     def current_time(self) -> Timestamp:

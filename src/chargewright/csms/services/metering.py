@@ -1,6 +1,7 @@
 """Meter values as they are stored: canonical, hashed, and with the common measurands as numbers."""
 
 import math
+import struct
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
@@ -24,13 +25,18 @@ __all__ = ["MeteringService", "content_hash"]
 _ENERGY: Final = Measurand.ENERGY_ACTIVE_IMPORT_REGISTER
 _POWER: Final = Measurand.POWER_ACTIVE_IMPORT
 _SOC: Final = Measurand.SOC
+_SIGNED: Final = ValueFormat.SIGNED_DATA
+_OUTLET: Final = Location.OUTLET
+_KWH: Final = UnitOfMeasure.KWH
+_KW: Final = UnitOfMeasure.KW
 _CONDUCTORS: Final = frozenset({"L1", "L2", "L3"})
-_KILO: Final = frozenset({UnitOfMeasure.KWH, UnitOfMeasure.KW})
+_from_eight_bytes: Final = struct.Struct(">q").unpack
 
 
 def content_hash(content: bytes) -> int:
     """64 bits of the content, signed, as databases have them."""
-    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
+    number: int = _from_eight_bytes(blake2b(content, digest_size=8).digest())[0]
+    return number
 
 
 class MeteringService:
@@ -81,25 +87,32 @@ def _common_measurands(samples: Sequence[SampledValue]) -> tuple[float | None, f
     """
     energy = power = soc = None
     phases: dict[Measurand, dict[str, float]] = {}
+    isfinite = math.isfinite
     for sample in samples:
-        measurand = _ENERGY if sample.measurand is UNSET else sample.measurand
-        if measurand is not _ENERGY and measurand is not _POWER and measurand is not _SOC:
+        measurand = sample.measurand
+        if measurand is UNSET:
+            measurand = _ENERGY
+        elif measurand is not _ENERGY and measurand is not _POWER and measurand is not _SOC:
             continue
-        if sample.format is ValueFormat.SIGNED_DATA:
+        if sample.format is _SIGNED:
             continue
-        number = _number(sample.value)
-        if number is None:
+        try:
+            number = float(sample.value)
+        except ValueError:
+            continue  # §7.43: with format Raw a decimal number; what is none stays in the samples as it was sent
+        if not isfinite(number):
             continue
         if measurand is _SOC:
             soc = number
             continue
-        if sample.location is not UNSET and sample.location is not Location.OUTLET:
+        location, unit, phase = sample.location, sample.unit, sample.phase
+        if location is not _OUTLET and location is not UNSET:
             continue
-        if sample.unit in _KILO:
+        if unit is _KWH or unit is _KW:
             number *= 1000
-        if sample.phase is not UNSET:
+        if phase is not UNSET:
             # "L1" and "L1-N" name the same reading; phase to phase and N are no parts of a sum.
-            if (conductor := sample.phase.removesuffix("-N")) in _CONDUCTORS:
+            if (conductor := phase.removesuffix("-N")) in _CONDUCTORS:
                 phases.setdefault(measurand, {})[conductor] = number
         elif measurand is _ENERGY:
             energy = number
@@ -109,11 +122,3 @@ def _common_measurands(samples: Sequence[SampledValue]) -> tuple[float | None, f
         energy = sum(phases[_ENERGY].values()) if energy is None and _ENERGY in phases else energy
         power = sum(phases[_POWER].values()) if power is None and _POWER in phases else power
     return energy, power, soc
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None  # §7.43: with format Raw a decimal number; what is none stays in the samples as it was sent
-    return number if math.isfinite(number) else None

@@ -1,5 +1,6 @@
 """JSON to messages and back, strictly. The hot path of every product: one dictionary look-up around msgspec."""
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
@@ -17,6 +18,7 @@ DECODE_FAILURES: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeErr
 # Encodes a message alone or inside a frame: ENCODER.encode((3, "id", message)).
 ENCODER: Final = msgspec.json.Encoder(enc_hook=encode_hook, decimal_format="number")
 
+_find_backslash: Final = re.compile(rb"\\").search  # takes a view, `in` would need a copy
 _GENERIC: Final = msgspec.json.Decoder()
 _ID_TAGS: Final = frozenset({"idTag", "parentIdTag"})
 _decoders: Final[dict[type[Message], msgspec.json.Decoder[Any]]] = {}
@@ -33,7 +35,7 @@ def decode(kind: type[MessageType], payload: bytes | msgspec.Raw) -> MessageType
         decoder = _decoders[kind] = msgspec.json.Decoder(kind, dec_hook=decode_hook, float_hook=_read_fraction)
     message: MessageType = decoder.decode(payload)
     # A control character cannot stand in JSON text but behind a backslash, which most payloads lack.
-    if b"\\" in bytes(payload):
+    if _find_backslash(payload):
         _refuse_control_characters(_GENERIC.decode(payload), "$", False)
     return message
 
