@@ -165,6 +165,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the results as one JSON line at the end")
     options = parser.parse_args()
     console = Console(stderr=options.json)
+    console = console if console.is_terminal else Console(stderr=options.json, width=130)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     runs = compare(options.seconds, options.rounds, console)

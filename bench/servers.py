@@ -68,7 +68,7 @@ def chargewright_server(stations: int, *arguments: str) -> Iterator[Server]:
             "--seed",
             str(seed),
         ]
-        command += ["--ocpp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--json", *arguments]
+        command += ["--ocpp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--json", "--log-level", "error", *arguments]
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True, env=environment) as process:
             try:

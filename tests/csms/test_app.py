@@ -148,3 +148,11 @@ async def test_an_unknown_station_that_never_booted_is_not_served_after_a_restar
         assert (await station.exchange("Heartbeat", {}))[0] == 3
     async with WireStation(url, "SEEDED", password=None) as station:
         assert (await station.exchange("Heartbeat", {}))[0] == 3
+
+
+async def test_a_start_that_is_refused_leaves_its_seed_unwritten(start_csms: Any) -> None:
+    without_password = '[[station]]\nidentity = "OPEN"\n'
+    with pytest.raises(ConfigurationError, match="a password for OPEN"):
+        await start_csms(seed=without_password, ocpp="0.0.0.0:0")
+    # Taken out of the file, it is no hindrance any more.
+    await start_csms(seed=seed_text("A1"), ocpp="0.0.0.0:0")

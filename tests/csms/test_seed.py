@@ -137,3 +137,21 @@ async def test_a_lost_password_line_opens_no_door(bench: Workbench, tmp_path: Pa
     await apply(without.replace('time_zone = "Europe/Vienna"', "security_profile = 0"))
     rows = {row.identity: row for row in await bench.storage.stations()}
     assert (rows["DEPOT-01"].security_profile, rows["DEPOT-01"].credential_hash) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[[station]]\nidentiti = "A"\n', "the key identity"),
+        ('[[station]]\nidentity = "A"\nprofile = 1\n', "one of identity, password, security_profile"),
+        ('[[stations]]\nidentity = "A"\n', "one of [[station]], [[id_tag]]"),
+        ('[station]\nidentity = "A"\n', "a list of tables: [[station]], with two brackets"),
+    ],
+)
+def test_what_would_be_right_is_said_in_words_of_the_file(text: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as refused:
+        read_seed(path)
+    assert str(refused.value).endswith(f"expected {expected}") or expected in str(refused.value).split("expected ")[-1]
+    assert "Input should" not in str(refused.value)

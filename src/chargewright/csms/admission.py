@@ -94,6 +94,11 @@ class Doorkeeper:
             return _UNAUTHORIZED
         agreement = negotiate(request.headers.get("sec-websocket-protocol"), SUBPROTOCOLS, self._rules.subprotocols)
         if isinstance(agreement, Refusal):
+            _log.info(
+                "upgrade refused: no common subprotocol",
+                station=identity,
+                offered=request.headers.get("sec-websocket-protocol", "")[:100],
+            )
             return agreement
         if agreement.must_close:
             return Admission(None, _close_at_once)

@@ -31,7 +31,7 @@ from chargewright.csms.handlers.table import HANDLERS, Services
 from chargewright.csms.installation import close_database, lock_directory, open_database
 from chargewright.csms.instants import UnreadableTimes, microseconds
 from chargewright.csms.outage import OutageWatch
-from chargewright.csms.seed import Seed, apply_seed, read_seed
+from chargewright.csms.seed import Seed, apply_seed, read_seed, stations_with
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
 from chargewright.csms.services.events import EventsService, make_event
@@ -147,10 +147,11 @@ class Csms:
         for id_tag in await storage.id_tags():
             self._directory.put_id_tag(id_tag)
         credentials = CredentialKeeper.of(settings, self._entropy)
-        for one, where in ((seed, str(settings.seed)), (self._seed, "seed")):
-            if one is not None:
-                await apply_seed(one, storage, self._directory, credentials.hash, where)
-        check_exposure(settings, self._directory.stations())
+        seeds = [(one, where) for one, where in ((seed, str(settings.seed)), (self._seed, "seed")) if one is not None]
+        # Before anything is written: a start that is refused must not leave its seed behind.
+        check_exposure(settings, stations_with((one for one, _ in seeds), self._directory.stations()))
+        for one, where in seeds:
+            await apply_seed(one, storage, self._directory, credentials.hash, where)
         self._join(storage, credentials.key)
         storage.journal.begin()
         self._begin_watching(storage)

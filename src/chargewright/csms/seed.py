@@ -14,13 +14,14 @@ applied.
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from chargewright.csms.directory import Directory
 from chargewright.csms.instants import microseconds
@@ -29,7 +30,7 @@ from chargewright.errors import ConfigurationError
 from chargewright.transport.basic_auth import is_authorization_key, password_from_key
 from chargewright.transport.identity import is_identity
 
-__all__ = ["IdTagSeed", "Seed", "StationSeed", "apply_seed", "read_seed"]
+__all__ = ["IdTagSeed", "Seed", "StationSeed", "apply_seed", "read_seed", "stations_with"]
 
 # Secrets are not repeated in error messages.
 _SECRET_KEYS: Final = frozenset({"password"})
@@ -126,14 +127,14 @@ def read_seed(path: Path) -> Seed:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         shown = _HIDDEN if first["type"] == "extra_forbidden" else first["input"]  # a password under a misspelt name
-        raise _explain(path, document, first["loc"], shown, first["msg"]) from error
+        raise _explain(path, document, first["loc"], shown, _expected(first)) from error
     _refuse_doubles(path, "station", "identity", [entry.identity for entry in seed.station], str)
     _refuse_doubles(path, "id_tag", "id_tag", [entry.id_tag for entry in seed.id_tag], str.casefold)
     return seed
 
 
 def _explain(
-    path: Path, document: Mapping[str, Any], location: tuple[int | str, ...], value: object, message: str
+    path: Path, document: Mapping[str, Any], location: tuple[int | str, ...], value: object, expected: str
 ) -> ConfigurationError:
     table, key, name = str(location[0]), ".".join(str(part) for part in location[2:]), ""
     if len(location) > 1 and isinstance(location[1], int):
@@ -143,8 +144,31 @@ def _explain(
     shown = _HIDDEN if key in _SECRET_KEYS else value
     if isinstance(shown, dict):
         shown = {field: _HIDDEN if field in _SECRET_KEYS else content for field, content in shown.items()}
-    expected = message.removeprefix("Value error, ")
     return ConfigurationError(str(path), f"[[{table}]]{name} {key}".strip(), shown, expected)
+
+
+def _expected(error: ErrorDetails) -> str:
+    """What would have been right, in words of the file instead of those of the library that checked it."""
+    location, table = error["loc"], str(error["loc"][0])
+    tables: dict[str, type[BaseModel]] = {"station": StationSeed, "id_tag": IdTagSeed}
+    if error["type"] == "extra_forbidden":
+        keys = tables[table].model_fields if table in tables else [f"[[{name}]]" for name in tables]
+        return f"one of {', '.join(keys)}"
+    if error["type"] == "missing":
+        return f"the key {location[-1]}"
+    if error["type"] in {"tuple_type", "list_type"}:
+        return f"a list of tables: [[{table}]], with two brackets"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def stations_with(seeds: Iterable[Seed], stations: Iterable[StationRow]) -> list[StationRow]:
+    """The stations as they will be once the seeds are applied, as far as security profiles go; nothing is written."""
+    rows = {row.identity: row for row in stations}
+    for seed in seeds:
+        for entry in seed.station:
+            profile = 0 if entry.password is None else 1
+            rows[entry.identity] = StationRow(id=0, identity=entry.identity, security_profile=profile)
+    return list(rows.values())
 
 
 def _refuse_doubles(path: Path, table: str, key: str, values: list[str], fold: Callable[[str], str]) -> None:

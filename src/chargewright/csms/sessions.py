@@ -107,6 +107,7 @@ class Sessions:
             return
         self._newest_epoch.pop(station_id, None)
         self._of_station[station_id] = session
+        _log.info("station connected", station=session.station.identity, address=session.address, epoch=session.epoch)
         if station_id in self._fights:
             self._fights[station_id].is_held_elsewhere = False
         if older is not None and older is not session:
