@@ -10,7 +10,7 @@ from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.transactions import TransactionsService
 from chargewright.csms.storage.base import UNKNOWN_CONNECTOR, EventRecord, StopRecord
-from chargewright.protocol.v16.base import decode_hook
+from chargewright.protocol.v16.base import Timestamp, decode_hook
 from chargewright.protocol.v16.core import StartTransactionRequest, StopTransactionRequest
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.protocol.v16.deviations import Deviation, DeviationKind
@@ -118,6 +118,16 @@ def test_a_start_with_something_unreadable_is_flagged(kind: DeviationKind, field
     call = make_call("StartTransaction", deviations=[Deviation(kind, field, "?"), Deviation("null", "x", "")])
     made = service().start(call, request(StartTransactionRequest, START), AuthorizationStatus.ACCEPTED)
     assert made.flags == (flag,)
+
+
+def test_a_start_whose_time_cannot_be_read_is_flagged() -> None:
+    readable = request(StartTransactionRequest, START)
+    unreadable = msgspec.structs.replace(readable, timestamp=Timestamp.unreadable("yesterday"))
+    made = [service().start(make_call(), one, AuthorizationStatus.ACCEPTED) for one in (readable, unreadable)]
+    assert [(start.station_time, start.flags) for start in made] == [
+        (START["timestamp"], ()),
+        ("yesterday", ("time-unreadable",)),
+    ]
 
 
 def test_two_stops_of_which_the_same_is_left_are_two_and_each_sent_again_is_one() -> None:

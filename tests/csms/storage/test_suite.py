@@ -112,6 +112,47 @@ async def test_the_same_content_after_the_stop_is_a_new_transaction_with_a_flag(
     ]
 
 
+UNREADABLE: dict[str, Any] = {"station_time": "not a time", "flags": ("time-unreadable",)}
+
+
+async def test_a_start_without_a_readable_time_is_recognised_whenever_it_comes_again(desk: Any) -> None:
+    # Its instant is the time of receipt; who received it first may have been another process.
+    first, again = start(**UNREADABLE), start(5_000_000, **UNREADABLE, id_tag="TAG")
+    await desk.write(start(500, id_tag="Other", **UNREADABLE))
+    await desk.write(first)
+    await desk.write(again)
+    assert (again.transaction_id, again.repeated) == (first.transaction_id, True)
+    assert await desk.rows("SELECT count(*) FROM charging_transaction") == [(2,)]
+    await desk.write(stop(first.transaction_id))
+    after_the_stop = start(6_000_000, **UNREADABLE)
+    await desk.write(after_the_stop)
+    assert not after_the_stop.repeated
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"connector_id": 2},
+        {"id_tag": "Other"},
+        {"meter_start": 1},
+        {"station_time": "null"},
+        {"flags": ()},
+        {"flags": ("time-unreadable-too",)},
+    ],
+    ids=str,
+)
+async def test_another_start_without_a_readable_time_is_another_transaction(
+    desk: Any, difference: dict[str, Any]
+) -> None:
+    for ours, theirs in ((UNREADABLE, UNREADABLE | difference), (UNREADABLE | difference, UNREADABLE)):
+        first, other = start(**ours), start(2000, **theirs)
+        await desk.write(first)
+        await desk.write(other)
+        assert not other.repeated
+        await desk.write(stop(first.transaction_id))
+        await desk.write(stop(other.transaction_id))
+
+
 async def test_ids_are_unique_across_restarts_and_blocks(desk: Any) -> None:
     records = [start(instant) for instant in range(2500)]
     for record in records:

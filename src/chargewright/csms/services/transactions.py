@@ -8,7 +8,7 @@ import msgspec
 from chargewright.csms.ports import CallContext
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.metering import MeteringService, content_hash
-from chargewright.csms.storage.base import UNKNOWN_CONNECTOR, MeterValueRecord, StartRecord, StopRecord
+from chargewright.csms.storage.base import TIME_UNREADABLE, UNKNOWN_CONNECTOR, MeterValueRecord, StartRecord, StopRecord
 from chargewright.protocol.v16.base import INT64_MAX, UnsetType
 from chargewright.protocol.v16.core import StartTransactionRequest, StopTransactionRequest
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
@@ -43,7 +43,7 @@ class TransactionsService:
             meter_start=request.meter_start,
             id_tag_status=status.value,
             reservation_id=_number(request.reservation_id),
-            flags=_flags(call),
+            flags=_flags(call) if request.timestamp.is_readable else (*_flags(call), TIME_UNREADABLE),
         )
         call.add(record)
         self._events.tell(

@@ -20,6 +20,7 @@ from chargewright.errors import ChargewrightError
 __all__ = [
     "ANY_EPOCH",
     "NO_TRANSACTION",
+    "TIME_UNREADABLE",
     "UNKNOWN_CONNECTOR",
     "BootRecord",
     "ClaimRecord",
@@ -49,6 +50,8 @@ __all__ = [
 # Columns of the unique key of meter values are never NULL; these stand for "the station sent none".
 NO_TRANSACTION: Final = -(2**63)
 UNKNOWN_CONNECTOR: Final = -1
+# The flag of a start whose instant is the time of receipt, because the station's own could not be read.
+TIME_UNREADABLE: Final = "time-unreadable"
 # The epoch of units that the CSMS makes itself, without a connection: never older than a station's.
 ANY_EPOCH: Final = 2**62
 
@@ -174,7 +177,8 @@ class StatusRecord(msgspec.Struct, kw_only=True, gc=False):
 
 class StartRecord(msgspec.Struct, kw_only=True, gc=False):
     """StartTransaction (§4.8). The journal fills in `transaction_id`: a new one, or that of the open transaction with
-    the same content (station, connector, casefolded tag, instant, meterStart).
+    the same content (station, connector, casefolded tag, instant, meterStart; where both are flagged TIME_UNREADABLE,
+    `station_time` instead of the instant).
 
     `repeated` tells the latter; `flags` holds words such as `same-content-after-stop`, added by the journal too.
     """

@@ -268,6 +268,26 @@ FIND_SAME_STARTS: Final = Statement(
     returns=True,
 )
 
+# A time that could not be read was replaced by that of the receipt, which a repeat has not in common with the first.
+FIND_UNREADABLE_STARTS: Final = Statement(
+    "look for the same start without a readable time",
+    "WITH k({columns}) AS ({rows}) "
+    "SELECT t.station_id, t.connector_id, t.id_tag_key, t.meter_start, t.station_time, t.transaction_id "
+    "FROM k JOIN charging_transaction t ON t.station_id = k.station_id AND t.connector_id = k.connector_id "
+    "AND t.id_tag_key = k.id_tag_key AND t.meter_start = k.meter_start AND t.station_time = k.station_time "
+    "WHERE (t.stop_instant IS NULL OR t.stop_arrived_first) AND ' ' || t.flags || ' ' LIKE '% ' || k.flag || ' %' "
+    "ORDER BY t.id",
+    (
+        ("station_id", INT),
+        ("connector_id", INT),
+        ("id_tag_key", TEXT),
+        ("meter_start", INT),
+        ("station_time", TEXT),
+        ("flag", TEXT),
+    ),
+    returns=True,
+)
+
 INSERT_STARTS: Final = _insert(
     "store transactions",
     "charging_transaction",

@@ -21,6 +21,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Final
 
 from chargewright.csms.storage.base import (
+    TIME_UNREADABLE,
     UNKNOWN_CONNECTOR,
     Record,
     StartRecord,
@@ -33,6 +34,7 @@ from chargewright.csms.storage.statements import (
     FIND_ORPHAN_STOPS,
     FIND_SAME_STARTS,
     FIND_STOPPED,
+    FIND_UNREADABLE_STARTS,
     INSERT_STARTS,
     INSERT_STOPS,
     LINK_STOPS,
@@ -106,7 +108,16 @@ class TransactionIds:
 class Started:
     """One StartTransaction on its way; `transaction_id`, `repeated` and `flags` are its result."""
 
-    __slots__ = ("flags", "key", "record", "repeated", "row_id", "transaction_id", "unit")
+    __slots__ = (
+        "flags",
+        "key",
+        "key_without_instant",
+        "record",
+        "repeated",
+        "row_id",
+        "transaction_id",
+        "unit",
+    )
 
     def __init__(self, unit: Unit, record: StartRecord) -> None:
         self.unit = unit
@@ -118,6 +129,7 @@ class Started:
             record.instant,
             record.meter_start,
         )
+        self.key_without_instant = (*self.key[:3], record.meter_start, record.station_time)
         self.transaction_id = 0
         self.row_id = 0
         self.repeated = False
@@ -206,6 +218,11 @@ def _recognise(starts: list[Started]) -> Generator[tuple[Statement, Rows], Rows,
     """Settle the starts that are there already; return the new ones, flagged where a stopped one has the same
     content.
     """
+    unreadable: dict[tuple[Any, ...], int] = {}
+    keys = [(*start.key_without_instant, TIME_UNREADABLE) for start in starts if TIME_UNREADABLE in start.record.flags]
+    if keys:
+        for *key, transaction_id in (yield FIND_UNREADABLE_STARTS, keys):
+            unreadable[tuple(key)] = transaction_id
     same: dict[tuple[Any, ...], int] = {}
     stopped: set[tuple[Any, ...]] = set()
     found = yield FIND_SAME_STARTS, [start.key for start in starts]
@@ -217,6 +234,8 @@ def _recognise(starts: list[Started]) -> Generator[tuple[Statement, Rows], Rows,
     new = []
     for start in starts:
         known = same.get(start.key)
+        if known is None and TIME_UNREADABLE in start.record.flags:
+            known = unreadable.get(start.key_without_instant)
         if known is not None:
             start.transaction_id = known
             start.repeated = True
