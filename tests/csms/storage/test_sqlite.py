@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from chargewright.csms.storage.base import (
     Settlement,
     StationRow,
     StatusRecord,
+    StopRecord,
     StorageError,
     StorageUnavailable,
     Unit,
 )
-from chargewright.csms.storage.sqlite import UNAVAILABLE, DirectoryLock, open_sqlite, storage_error
+from chargewright.csms.storage.sqlite import ROWS_ON_THE_LOOP, UNAVAILABLE, DirectoryLock, open_sqlite, storage_error
 from chargewright.errors import ConfigurationError
 from chargewright.simulation import simulate
 
@@ -106,6 +108,27 @@ async def test_what_was_committed_is_there_after_opening_again(tmp_path: Path, s
     await desk.write(EventRecord(kind="second", body={}))
     events = await desk.storage.events_after(0, 10)
     assert [(event.sequence, event.kind) for event in events] == [(1, "first"), (2, "second")]
+
+
+async def test_a_huge_unit_does_not_hold_up_the_loop(tmp_path: Path, sit_down: Any) -> None:
+    desk = await sit_down(await open_sqlite(tmp_path / "csms.db", SystemClock()))
+    threads: dict[int, set[str]] = {}
+    execute = desk.storage._execute
+
+    def noted(statement: Any, rows: Any) -> Any:
+        threads.setdefault(len(rows), set()).add(threading.current_thread().name)
+        return execute(statement, rows)
+
+    desk.storage._execute = noted
+    values: dict[str, Any] = {"connector_id": 1, "transaction_id": 1, "station_time": "", "samples": "[]"}
+    for count in (ROWS_ON_THE_LOOP, ROWS_ON_THE_LOOP + 1):
+        data = [MeterValueRecord(instant=instant, content_hash=0, **values) for instant in range(count)]
+        stop = StopRecord(transaction_id=1, instant=count, station_time="", meter_stop=0, transaction_data=data)
+        assert await desk.write(stop) is Settlement.DURABLE
+    assert await desk.rows("SELECT count(*) FROM meter_value") == [(ROWS_ON_THE_LOOP + 1,)]
+    assert threads[ROWS_ON_THE_LOOP] == {threading.main_thread().name}
+    (elsewhere,) = threads[ROWS_ON_THE_LOOP + 1]
+    assert elsewhere.startswith("storage commit")
 
 
 async def test_readers_cannot_write(tmp_path: Path, sit_down: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from chargewright.csms.storage import database
 from chargewright.csms.storage.base import (
     NO_TRANSACTION,
     UNKNOWN_CONNECTOR,
@@ -25,7 +26,7 @@ from chargewright.csms.storage.base import (
     StatusRecord,
     StopRecord,
 )
-from chargewright.csms.storage.statements import Statement
+from chargewright.csms.storage.statements import INSERT_QUARANTINE, Statement
 from chargewright.csms.storage.transactions import TransactionIdsExhausted
 
 SET_NEXT_ID = Statement(
@@ -176,7 +177,9 @@ async def test_when_the_ids_are_used_up_only_the_start_is_refused(desk: Any) -> 
     ]
     assert {record.transaction_id for record in records[:2]} == {2**31 - 2, 2**31 - 1}
     assert desk.settlement(value) is Settlement.DURABLE
-    assert TransactionIdsExhausted.__name__ in (await desk.storage.quarantined())[0].reason
+    (frame,) = await desk.storage.quarantined()
+    assert TransactionIdsExhausted.__name__ in frame.reason
+    assert (frame.transaction_id, records[2].transaction_id) == (None, 0)
 
 
 # --- StopTransaction --------------------------------------------------------------------------------------------------
@@ -585,6 +588,42 @@ async def test_only_the_poisoned_unit_is_quarantined(desk: Any, kind: str) -> No
     assert frame.reason
     assert await desk.rows("SELECT count(*) FROM meter_value") == [(510,)]
     assert await desk.rows("SELECT count(*) FROM connector WHERE connector_id = 9") == [(0,)]
+
+
+async def test_a_quarantined_start_has_an_id_of_its_own(desk: Any) -> None:
+    told: list[int] = []
+    poison = status(info="\ud800")
+    stored, refused, again = start(1), start(2), start(2)
+    for record in (refused, again):
+        unit = desk.submit(record, poison)
+        unit.on_settled = lambda unit, how: told.append(unit.records[0].transaction_id)
+    desk.submit(poison)
+    desk.submit(stored)
+    await desk.storage.journal.drain()
+    ids = {stored.transaction_id, refused.transaction_id, again.transaction_id}
+    assert len(ids) == 3
+    assert min(ids) >= 1
+    assert told == [refused.transaction_id, again.transaction_id]  # the id was there when the station was answered
+    kept = [frame.transaction_id for frame in await desk.storage.quarantined()]
+    assert kept == [None, again.transaction_id, refused.transaction_id]
+    await desk.write(later := start(3))
+    assert later.transaction_id not in ids
+
+
+async def test_an_id_of_a_start_is_used_once_although_its_quarantine_fails_at_first(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.write(start(1))
+    elsewhere = INSERT_QUARANTINE.text.replace("INTO quarantine", "INTO nowhere")
+    monkeypatch.setattr(database, "INSERT_QUARANTINE", Statement("fail", elsewhere, INSERT_QUARANTINE.columns))
+    desk.submit(refused := start(2), status(info="\ud800"))
+    while desk.storage.journal.statistics()["retries"] < 2:  # noqa: ASYNC110  # a counter, not an event
+        await asyncio.sleep(0)
+    assert refused.transaction_id == 0
+    monkeypatch.undo()
+    await desk.storage.journal.drain()
+    await desk.write(later := start(3))
+    assert (refused.transaction_id, later.transaction_id) == (2, 3)
 
 
 async def test_a_unit_of_a_station_that_does_not_exist_is_quarantined(desk: Any) -> None:

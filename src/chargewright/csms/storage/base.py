@@ -10,7 +10,7 @@ OCPP's.
 """
 
 import enum
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -69,7 +69,9 @@ class Settlement(enum.Enum):
 
     DURABLE = "durable"  # committed; results are filled in
     STALE = "stale"  # another connection of this station has a newer epoch; nothing was written
-    QUARANTINED = "quarantined"  # storage refused this unit alone; its raw frame is kept in `quarantine`
+    QUARANTINED = (
+        "quarantined"  # storage refused this unit alone; its raw frame is kept, a start has an id (0: none left)
+    )
     UNAVAILABLE = "unavailable"  # storage is down and the journal gives up on it; nothing was written
 
 
@@ -315,7 +317,7 @@ class Unit:
 
 
 class QuarantinedFrame(msgspec.Struct, kw_only=True):
-    """A frame whose unit storage refused, with the reason."""
+    """A frame whose unit storage refused, with the reason, and the id with which a start was answered."""
 
     id: int
     station: str
@@ -323,6 +325,7 @@ class QuarantinedFrame(msgspec.Struct, kw_only=True):
     frame: bytes
     reason: str
     received_at: int
+    transaction_id: int | None = None
 
 
 class Journal(Protocol):
@@ -412,7 +415,3 @@ class Storage(Protocol):
 
     async def close(self) -> None:
         """Close the journal first, then every connection."""
-
-
-# Kept here so that both databases and their tests agree on what a stream of new events looks like.
-EventStream = AsyncIterator[EventRow]

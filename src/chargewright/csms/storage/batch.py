@@ -59,13 +59,14 @@ encode_json: Final[Callable[[Any], bytes]] = msgspec.json.Encoder().encode
 class Outcome:
     """What a batch did, to be told once it is committed."""
 
-    __slots__ = ("claims", "last_sequence", "results", "settlements")
+    __slots__ = ("claims", "last_sequence", "meter_values", "results", "settlements")
 
     def __init__(self) -> None:
         self.settlements: list[Settlement] = []  # one per unit
         self.results: list[tuple[Record, str, Any]] = []  # (record, field, value)
         self.claims: list[tuple[int, int, str]] = []  # (station, epoch, node), in order
         self.last_sequence = 0  # of the last event written, 0 when none was
+        self.meter_values = 0  # rows, those already there included
 
     def publish(self) -> None:
         """Fill the results into the records."""
@@ -275,6 +276,7 @@ def apply_batch(
 
     if rows.meter_values:
         rows.meter_values.sort(key=METER_VALUE_KEY)
+        outcome.meter_values = len(rows.meter_values)
         yield INSERT_METER_VALUES, rows.meter_values
     if rows.statuses:
         yield INSERT_STATUS_HISTORY, rows.statuses

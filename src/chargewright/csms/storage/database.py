@@ -6,7 +6,7 @@ Reading is SQLAlchemy Core, compiled for the dialect and executed by the driver;
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,12 +19,15 @@ from chargewright.csms.storage.base import (
     IdTagRow,
     MeterValueRow,
     QuarantinedFrame,
+    StartRecord,
     StationRow,
     StorageError,
+    Unit,
 )
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.statements import (
     ADD_STATIONS,
+    INSERT_QUARANTINE,
     PROBE,
     PUT_ID_TAGS,
     PUT_STATIONS,
@@ -32,9 +35,9 @@ from chargewright.csms.storage.statements import (
     Statement,
 )
 from chargewright.csms.storage.tables import event, id_tag, meter_value, quarantine, station
-from chargewright.csms.storage.transactions import Rows
+from chargewright.csms.storage.transactions import Rows, TransactionIds, TransactionIdsExhausted
 
-__all__ = ["Database", "MeterValueFilter", "compile_select"]
+__all__ = ["Database", "MeterValueFilter", "compile_select", "keep_in_quarantine", "storable"]
 
 STATION_COLUMNS: Final = tuple(station.c[name] for name in StationRow.__struct_fields__)
 METER_VALUE_COLUMNS: Final = tuple(meter_value.c[name] for name in MeterValueRow.__struct_fields__)
@@ -83,6 +86,26 @@ def compile_select(statement: Select[Any], dialect: Dialect) -> tuple[str, list[
 def storable(text: str) -> str:
     """`text` with what a database cannot hold as text (NUL, lone surrogates) written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+def keep_in_quarantine(
+    unit: Unit, reason: str, ids: TransactionIds
+) -> Generator[tuple[Statement, Rows], Rows, list[tuple[StartRecord, int]]]:
+    """Write the frame of a unit that was refused; returns its starts with an id for each, or none when all are used up.
+
+    A station that starts a transaction is answered whatever became of it, and needs an id that nobody else has.
+    """
+    starts = [record for record in unit.records if isinstance(record, StartRecord)]
+    numbers: list[int] = []
+    if starts:
+        try:
+            numbers = yield from ids.take(len(starts))
+        except TransactionIdsExhausted:
+            starts = []
+    number = numbers[0] if numbers else None
+    row = (unit.station_id, storable(unit.action), unit.raw, storable(reason), unit.received_at, number)
+    yield INSERT_QUARANTINE, [row]
+    return list(zip(starts, numbers, strict=True))
 
 
 class Database(ABC):
@@ -223,7 +246,9 @@ class Database(ABC):
         """The newest frames whose units were refused, newest first."""
         columns = (quarantine.c.id, station.c.identity, quarantine.c.station_id, quarantine.c.action)
         statement = (
-            select(*columns, quarantine.c.frame, quarantine.c.reason, quarantine.c.received_at)
+            select(
+                *columns, quarantine.c.frame, quarantine.c.reason, quarantine.c.received_at, quarantine.c.transaction_id
+            )
             .select_from(quarantine.outerjoin(station, station.c.id == quarantine.c.station_id))
             .order_by(quarantine.c.id.desc())
             .limit(limit)
@@ -236,6 +261,7 @@ class Database(ABC):
                 frame=bytes(row[4]),
                 reason=row[5],
                 received_at=row[6],
+                transaction_id=row[7],
             )
             for row in await self.select(statement)
         ]

@@ -44,7 +44,10 @@ class Driver(Protocol):
         """
 
     async def quarantine(self, unit: Unit, reason: str) -> None:
-        """Keep the unit's frame with the reason, and commit that; raises `StorageError`."""
+        """Keep the unit's frame with the reason, and commit that; raises `StorageError`.
+
+        Each of its starts has a transactionId of its own then, if there are any left.
+        """
 
 
 class GroupCommitJournal:

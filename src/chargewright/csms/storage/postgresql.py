@@ -15,8 +15,8 @@ is asked what became of that transaction.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Generator, Sequence
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from sqlalchemy import Select, literal_column
@@ -25,17 +25,19 @@ from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from chargewright.clock import Clock
 from chargewright.csms.storage.base import StationRow, StorageError, StorageUnavailable, Unit
 from chargewright.csms.storage.batch import Outcome, apply_batch, changes_stations
-from chargewright.csms.storage.database import Database, MeterValueFilter, storable
+from chargewright.csms.storage.database import Database, MeterValueFilter, keep_in_quarantine
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.migration import MIGRATION_LOCK, migrate_postgresql
 from chargewright.csms.storage.notifications import Notifications
-from chargewright.csms.storage.statements import INSERT_QUARANTINE, Statement
+from chargewright.csms.storage.statements import Statement
 from chargewright.csms.storage.tables import event
 from chargewright.csms.storage.transactions import Rows, TransactionIds
 from chargewright.csms.storage.url import shown_url
 from chargewright.errors import ConfigurationError
 
 __all__ = ["PostgresqlStorage", "open_postgresql"]
+
+Result = TypeVar("Result")
 
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
@@ -157,8 +159,19 @@ class PostgresqlStorage(Database):
 
     async def quarantine(self, unit: Unit, reason: str) -> None:
         """See `journal.Driver`."""
-        row = (unit.station_id, storable(unit.action), unit.raw, storable(reason), unit.received_at)
-        await self._write([(INSERT_QUARANTINE, [row])])
+        async with self._commit_lock:
+            ids = self._ids.snapshot()
+            try:
+                async with self._pool.acquire(timeout=COMMAND_TIMEOUT_SECONDS) as connection, connection.transaction():
+                    numbers = await _run(connection, keep_in_quarantine(unit, reason, self._ids))
+            except BaseException as error:
+                # Committed or not: the next attempt is for the same unit, and takes the same id.
+                self._ids.restore(ids)
+                if isinstance(error, StorageError) or not isinstance(error, Exception):
+                    raise
+                raise storage_error(error, "keep a frame in quarantine") from error
+            for record, transaction_id in numbers:
+                record.transaction_id = transaction_id
 
     async def _journal_connection(self) -> Any:
         if self._connection is None or self._connection.is_closed():
@@ -183,13 +196,8 @@ class PostgresqlStorage(Database):
         found = await connection.fetch(EXCLUSIVE if changes_stations(units) else SHARED, stations)
         number = found[0][2] if found else 0
         epochs = {row[0]: row[1] for row in found}
-        steps = apply_batch(units, epochs, (number + self._offset) << POSITION_BITS, self._ids)
-        try:
-            statement, rows = next(steps)
-            while True:
-                statement, rows = steps.send(await _execute(connection, statement, rows))
-        except StopIteration as end:
-            outcome: Outcome = end.value
+        sequence = (number + self._offset) << POSITION_BITS
+        outcome = await _run(connection, apply_batch(units, epochs, sequence, self._ids))
         if outcome.claims:
             await connection.fetch(
                 NOTIFY_CLAIMS, [f"{station}:{epoch}:{node}" for station, epoch, node in outcome.claims]
@@ -327,6 +335,16 @@ async def _connect(url: str, name: str) -> Any:
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         server_settings={"application_name": name},
     )
+
+
+async def _run(connection: Any, steps: Generator[tuple[Statement, Rows], Rows, Result]) -> Result:
+    try:
+        statement, rows = next(steps)
+        while True:
+            statement, rows = steps.send(await _execute(connection, statement, rows))
+    except StopIteration as end:
+        result: Result = end.value
+        return result
 
 
 async def _execute(connection: Any, statement: Statement, rows: Rows) -> Rows:

@@ -5,15 +5,15 @@ the stdlib's `sqlite3` may touch the file: a second SQLite library in one proces
 
 `writer="thread"` executes a batch's statements on the event loop's thread and gives only the COMMIT, which waits for
 the disk, to a thread: a slow disk does not hold up the sockets, and epochs and ids belong to one thread (numbers in
-docs/adr/0001). `writer="inline"` commits on the loop's thread as well, and reads there: for simulations, whose clock
-cannot wait for a thread.
+docs/adr/0001). A statement of thousands of rows goes to that thread too. `writer="inline"` commits on the loop's thread
+as well, and reads there: for simulations, whose clock cannot wait for a thread.
 """
 
 import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -25,11 +25,11 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from chargewright.clock import Clock
 from chargewright.csms.storage.base import StationRow, StorageError, StorageUnavailable, Unit
 from chargewright.csms.storage.batch import Outcome, apply_batch
-from chargewright.csms.storage.database import Database, MeterValueFilter, storable
+from chargewright.csms.storage.database import Database, MeterValueFilter, keep_in_quarantine
 from chargewright.csms.storage.deferred_index import DeferredIndex, select_meter_values
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.migration import migrate_sqlite
-from chargewright.csms.storage.statements import INSERT_METER_VALUES, INSERT_QUARANTINE, SQLITE_CHUNKS, Statement
+from chargewright.csms.storage.statements import SQLITE_CHUNKS, Statement
 from chargewright.csms.storage.transactions import Rows, TransactionIds
 from chargewright.errors import ConfigurationError
 
@@ -42,6 +42,9 @@ MEMORY: Final = ":memory:"
 LOCK_FILE: Final = "chargewright.lock"
 # STRICT tables came with this one.
 OLDEST_SQLITE: Final = (3, 37, 0)
+
+# Rows of one statement that are written on the loop's thread: 10 to 20 ms of work. One StopTransaction may bring more.
+ROWS_ON_THE_LOOP: Final = 2000
 
 # What the committing connection must answer when asked; the rest is tuning.
 REQUIRED_PRAGMAS: Final[Mapping[str, object]] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
@@ -165,7 +168,8 @@ class SqliteStorage(Database):
             ids = self._ids.snapshot()
             try:
                 self._begin()
-                outcome, added = self._apply(units)
+                outcome = await self._run(apply_batch(units, self._epochs, self._sequence, self._ids))
+                added = outcome.meter_values
                 indexed = await self._end("write a batch", index=self._reading_index.is_due(added))
             except BaseException:
                 self._ids.restore(ids)
@@ -179,21 +183,42 @@ class SqliteStorage(Database):
 
     async def quarantine(self, unit: Unit, reason: str) -> None:
         """See `journal.Driver`."""
-        row = (unit.station_id, storable(unit.action), unit.raw, storable(reason), unit.received_at)
-        await self._write([(INSERT_QUARANTINE, [row])])
+        async with self._write_lock:
+            ids = self._ids.snapshot()
+            try:
+                self._begin()
+                numbers = await self._run(keep_in_quarantine(unit, reason, self._ids))
+                await self._end("keep a frame in quarantine")
+            except BaseException:
+                self._ids.restore(ids)
+                self._rollback()
+                raise
+            for record, transaction_id in numbers:
+                record.transaction_id = transaction_id
 
-    def _apply(self, units: Sequence[Unit]) -> tuple[Outcome, int]:
-        """What the batch did, and how many meter values it brought."""
-        steps = apply_batch(units, self._epochs, self._sequence, self._ids)
-        added = 0
+    async def _run(self, steps: Generator[tuple[Statement, Rows], Rows, Result]) -> Result:
+        """Execute statement by statement; what takes long in the thread that commits."""
         try:
             statement, rows = next(steps)
             while True:
-                if statement is INSERT_METER_VALUES:
-                    added = len(rows)
-                statement, rows = steps.send(self._execute(statement, rows))
+                if self._committer is not None and len(rows) > ROWS_ON_THE_LOOP:
+                    answer = await self._in_committer(self._committer, self._execute, statement, rows)
+                else:
+                    answer = self._execute(statement, rows)
+                statement, rows = steps.send(answer)
         except StopIteration as end:
-            return end.value, added
+            result: Result = end.value
+            return result
+
+    async def _in_committer(
+        self, committer: ThreadPoolExecutor, function: Callable[..., Result], *arguments: Any
+    ) -> Result:
+        working = _in_thread(committer, function, *arguments)
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            await asyncio.wait([working])  # nobody else may use the connection before
+            raise
 
     def _execute(self, statement: Statement, rows: Rows) -> Rows:
         texts, execute = statement.for_sqlite, self._connection.execute
@@ -221,12 +246,7 @@ class SqliteStorage(Database):
         try:
             if self._committer is None:
                 return self._commit(index)
-            committing = _in_thread(self._committer, self._commit, index)
-            try:
-                return await asyncio.shield(committing)
-            except asyncio.CancelledError:
-                await asyncio.wait([committing])  # nobody else may use the connection before
-                raise
+            return await self._in_committer(self._committer, self._commit, index)
         except sqlite3.Error as error:
             raise storage_error(error, purpose) from error
 

@@ -146,7 +146,14 @@ INSERT_SALVAGED_FRAMES: Final = _insert(
 INSERT_QUARANTINE: Final = _insert(
     "keep a frame in quarantine",
     "quarantine",
-    (("station_id", INT), ("action", TEXT), ("frame", BYTES), ("reason", TEXT), ("received_at", INT)),
+    (
+        ("station_id", INT),
+        ("action", TEXT),
+        ("frame", BYTES),
+        ("reason", TEXT),
+        ("received_at", INT),
+        ("transaction_id", INT),
+    ),
 )
 
 # --- the station's own row --------------------------------------------------------------------------------------------

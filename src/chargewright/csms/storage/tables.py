@@ -364,6 +364,7 @@ quarantine = Table(
     Column("frame", LargeBinary, nullable=False),
     _needed("reason", Text()),
     _needed("received_at", INT64),
+    Column("transaction_id", INT64),  # what a start was answered with
     sqlite_strict=True,
 )
 

@@ -338,6 +338,7 @@ quarantine = Table(
     Column("frame", LargeBinary, nullable=False),
     _needed("reason", Text()),
     _needed("received_at", INT64),
+    Column("transaction_id", INT64),
     sqlite_strict=True,
 )
 
