@@ -15,7 +15,8 @@ from chargewright.csms.storage.url import shown_url
 __all__ = ["close_database", "lock_directory", "open_database"]
 
 LOCK_FILE: Final = "serve.lock"
-# For a database that is being left to notice it.
+# For closing the connections, when the journal is closed; and for a database that is being left to notice it.
+CLOSE_SECONDS: Final = 0.5
 CANCEL_SECONDS: Final = 0.3
 
 _log = structlog.get_logger(__name__)
@@ -43,13 +44,14 @@ async def open_database(url: str, clock: Clock) -> Storage:
 
 
 async def close_database(storage: Storage, seconds: float) -> None:
-    """Close the storage; one that takes longer is left as it is, with what it has not taken."""
-    closing = asyncio.get_running_loop().create_task(storage.close(), name="close storage")
-    done, _ = await asyncio.wait({closing}, timeout=seconds)
+    """Close the storage; what it has not taken in `seconds` is given up, and the storage left as it is."""
+    closing = asyncio.get_running_loop().create_task(storage.close(seconds), name="close storage")
+    done, _ = await asyncio.wait({closing}, timeout=seconds + CLOSE_SECONDS)
+    given_up = storage.journal.statistics()["given_up"]
+    if given_up or not done:
+        _log.error("the database is away: it is left without what waits for it", units=given_up)
     if done:
         await closing
         return
-    waiting = storage.journal.statistics().get("units_waiting")
-    _log.error("the database is away: it is left without what waits for it", units=waiting)
     closing.cancel()
     await asyncio.wait({closing}, timeout=CANCEL_SECONDS)

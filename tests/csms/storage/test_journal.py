@@ -216,3 +216,110 @@ async def test_an_application_that_fails_when_told_does_not_stop_the_journal() -
     await bench.journal.close()
     assert bench.settled == [("a", Settlement.DURABLE), ("b", Settlement.DURABLE)]
     assert reported == ["raising the pressure failed", "telling of a commit failed", "ending the pressure failed"]
+
+
+class Hanging(Lists):
+    """A driver whose attempts do not end by themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+
+    async def commit(self, units: Sequence[Unit]) -> Outcome:
+        if units[0].action != "quick":
+            await self.answers.wait()
+        return await super().commit(units)
+
+
+def hanging(clock: LoopClock, **bounds: float) -> tuple[Bench, Hanging]:
+    bench = Bench(clock, **bounds)
+    driver = Hanging()
+    bench.journal._driver = bench.driver = driver
+    return bench, driver
+
+
+def test_a_database_that_does_not_answer_fails_from_the_beginning_of_the_attempt() -> None:
+    async def main(clock: LoopClock) -> None:
+        bench, driver = hanging(clock)
+        bench.journal.begin()
+        bench.submit("quick")
+        await bench.journal.drain()
+        bench.submit("a")
+        await asyncio.sleep(0.5)
+        assert bench.journal.statistics()["failing_seconds"] == 0
+        assert bench.journal.last_failure is None
+        await asyncio.sleep(9.5)
+        assert bench.journal.statistics()["failing_seconds"] == pytest.approx(10)
+        assert bench.journal.last_failure == "no answer to a batch for 10 s"
+        driver.outages = [StorageUnavailable("cut off\nwith details")]
+        driver.answers.set()
+        await asyncio.sleep(0.005)  # in the pause after the attempt
+        assert bench.journal.statistics()["failing_seconds"] == pytest.approx(10.005)
+        assert bench.journal.last_failure == "cut off"
+        await bench.journal.drain()
+        assert bench.journal.statistics()["failing_seconds"] == 0
+        assert bench.journal.last_failure is None
+        await asyncio.sleep(5)
+        assert bench.journal.statistics()["failing_seconds"] == 0
+
+    simulate(main)
+
+
+@pytest.mark.parametrize("is_hanging", [True, False], ids=["hangs", "is away"])
+def test_closing_takes_no_longer_than_it_may(is_hanging: bool) -> None:
+    async def main(clock: LoopClock) -> None:
+        bench, driver = hanging(clock, batch_units=4)
+        if not is_hanging:
+            driver.answers.set()
+            driver.outages = [StorageUnavailable("gone")] * 1000
+        names = [str(number) for number in range(6)]
+        bench.journal.begin()
+        for name in names:
+            bench.submit(name)
+        await asyncio.sleep(20)
+        began = clock.monotonic()
+        await bench.journal.close(3)
+        assert clock.monotonic() - began <= 3
+        assert bench.settled == [(name, Settlement.UNAVAILABLE) for name in names]
+        assert bench.journal.statistics()["given_up"] == 6
+        assert bench.journal.statistics()["units_waiting"] == 0
+
+    simulate(main)
+
+
+def test_what_was_settled_before_the_end_is_not_settled_again() -> None:
+    async def main(clock: LoopClock) -> None:
+        bench, driver = hanging(clock)
+        driver.answers.set()
+        driver.bad = {"0", "1"}
+        for name in ("0", "1", "2", "3"):
+            bench.submit(name)
+        commit = driver.commit
+
+        async def hang_in_the_second_half(units: Sequence[Unit]) -> Outcome:
+            if units[0].action == "2":
+                driver.answers.clear()
+            return await commit(units)
+
+        driver.commit = hang_in_the_second_half  # type: ignore[method-assign]  # only of this one
+        bench.journal.begin()
+        await asyncio.sleep(1)
+        await bench.journal.close(1)
+        settled = [how.value for _, how in bench.settled]
+        assert settled == ["quarantined", "quarantined", "unavailable", "unavailable"]
+
+    simulate(main)
+
+
+async def test_the_cause_is_told_without_values() -> None:
+    bench = Bench()
+    bench.driver.bad = {"secret tag"}
+    told: list[str | None] = []
+    settle = lambda unit, how: told.append(bench.journal.last_failure)  # noqa: E731  # two lines are enough
+    bench.journal.submit(Unit(1, 0, 0, "secret tag", b"", settle))
+    bench.submit("good")
+    bench.journal.begin()
+    await bench.journal.close()
+    assert told == ["refused with ValueError"]
+    assert "secret tag" in bench.driver.quarantined[0][1]
+    assert bench.journal.last_failure is None

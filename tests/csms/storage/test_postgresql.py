@@ -1,6 +1,8 @@
 """What only PostgreSQL has: several nodes, lost connections, transactions that end in another order than they began."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -232,6 +234,24 @@ async def test_a_commit_without_an_answer_is_asked_about(node: Any, is_committed
     assert await desk.rows("SELECT transaction_id FROM charging_transaction") == [(begun.transaction_id,)]
     assert await desk.rows("SELECT count(*) FROM event") == [(1,)]
     assert desk.storage.journal.statistics()["retries"] == 1
+
+
+async def test_a_backend_that_does_not_answer_is_failing_and_can_be_left(node: Any) -> None:
+    desk = await node()
+    await desk.write(start(1))
+    stopped = desk.storage._connection.get_server_pid()
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        unit = desk.submit(start(2))
+        async with asyncio.timeout(10):
+            while not desk.storage.journal.statistics()["failing_seconds"]:  # noqa: ASYNC110  # nothing tells of it
+                await asyncio.sleep(0.05)
+        assert "no answer" in desk.storage.journal.last_failure
+        async with asyncio.timeout(10):
+            await desk.storage.close(0.1)
+        assert desk.settlement(unit) is Settlement.UNAVAILABLE
+    finally:
+        os.kill(stopped, signal.SIGCONT)
 
 
 async def test_text_with_nul_is_quarantined_alone(node: Any) -> None:

@@ -131,6 +131,31 @@ async def test_a_huge_unit_does_not_hold_up_the_loop(tmp_path: Path, sit_down: A
     assert elsewhere.startswith("storage commit")
 
 
+async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    storage = await open_sqlite(tmp_path / "csms.db", SystemClock())
+    station = await storage.add_station(StationRow(id=0, identity="CP1"))
+    storage.journal.begin()
+    commit, answers, is_reached = storage._commit, threading.Event(), threading.Event()
+
+    def hang(index: bool) -> int | None:
+        is_reached.set()
+        answers.wait()
+        return commit(index)
+
+    storage._commit = hang  # type: ignore[method-assign]  # as a disk would
+    settled: list[Settlement] = []
+    storage.journal.submit(unit := Unit(station.id, ANY_EPOCH, 1, "A", b"", lambda unit, how: settled.append(how)))
+    unit.records.append(EventRecord(kind="first", body={}))
+    await asyncio.to_thread(is_reached.wait)
+    async with asyncio.timeout(10):
+        await storage.close(0.1)
+    assert settled == [Settlement.UNAVAILABLE]
+    answers.set()
+    async with asyncio.timeout(10):
+        await storage.close(0.1)  # it answers again
+    DirectoryLock(tmp_path).release()
+
+
 async def test_readers_cannot_write(tmp_path: Path, sit_down: Any) -> None:
     desk = await sit_down(await open_sqlite(tmp_path / "csms.db", SystemClock()))
     with pytest.raises(StorageError, match="readonly"):

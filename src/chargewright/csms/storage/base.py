@@ -52,7 +52,7 @@ NO_TRANSACTION: Final = -(2**63)
 UNKNOWN_CONNECTOR: Final = -1
 # The flag of a start whose instant is the time of receipt, because the station's own could not be read.
 TIME_UNREADABLE: Final = "time-unreadable"
-# The epoch of units that the CSMS makes itself, without a connection: never older than a station's.
+# The epoch of units that the CSMS makes itself: never older than a station's.
 ANY_EPOCH: Final = 2**62
 
 
@@ -93,9 +93,7 @@ class StationRow(msgspec.Struct, kw_only=True):
 
 
 class IdTagRow(msgspec.Struct, kw_only=True):
-    """One row of `id_tag`. `id_tag` is as the operator wrote it; its key is the casefolded form (§2.2:
-    case-insensitive).
-    """
+    """One row of `id_tag`. `id_tag` is as the operator wrote it; its key is casefolded (§2.2: case-insensitive)."""
 
     id: int
     id_tag: str
@@ -342,13 +340,17 @@ class Journal(Protocol):
     async def drain(self) -> None:
         """Wait until everything submitted so far is settled."""
 
-    async def close(self) -> None:
-        """Drain and stop; later submissions settle as UNAVAILABLE."""
+    async def close(self, grace_seconds: float | None = None) -> None:
+        """Drain and stop; what the database has not taken by then, and what comes later, settles as UNAVAILABLE."""
+
+    @property
+    def last_failure(self) -> str | None:
+        """Why the database does not take what it is given, in one line without values; None while it does."""
 
     def statistics(self) -> Mapping[str, float]:
         """Counters for metrics: `batches`, `units` settled, `largest_batch`, `commit_seconds`, `units_waiting`,
-        `bytes_waiting`, `retries`, `quarantined`; `failing_seconds`: how long the database has not taken a batch, 0
-        while it does (readiness).
+        `bytes_waiting`, `retries`, `quarantined`, `given_up` when closing; `failing_seconds`: how long the database has
+        not taken a batch, 0 while it does (readiness).
         """
 
 
@@ -413,5 +415,5 @@ class Storage(Protocol):
     async def probe(self) -> None:
         """Commit something small; raises `StorageUnavailable` when that does not work."""
 
-    async def close(self) -> None:
-        """Close the journal first, then every connection."""
+    async def close(self, grace_seconds: float | None = None) -> None:
+        """Close the journal first, within the grace, then every connection."""

@@ -7,6 +7,7 @@ What can go wrong, and what follows:
 
 * the database is busy, gone, or has chosen us as a deadlock's victim (`StorageUnavailable`): the same batch again,
   after a pause that grows. Nothing is settled meanwhile; the queue is bounded, and `on_pressure` stops the sockets.
+* the database does not answer: after a second that counts as failing too, though the attempt is still under way.
 * the batch itself is refused (anything else): it is halved until the bad unit stands alone. That one's frame goes to
   quarantine, its neighbours are committed. The first half goes first, so each station's order holds.
 """
@@ -30,8 +31,12 @@ BATCH_UNITS: Final = 512
 BATCH_BYTES: Final = 4 * 2**20
 FIRST_PAUSE_SECONDS: Final = 0.01
 LONGEST_PAUSE_SECONDS: Final = 1.0
-# How long `close` tries a database that does not answer.
+# How long `close` tries a database that does not answer, unless told otherwise; and how long it waits for the driver to
+# notice that it is over.
 CLOSE_GRACE_SECONDS: Final = 10.0
+CANCEL_SECONDS: Final = 0.3
+# An attempt that takes longer is one that fails.
+HANGING_SECONDS: Final = 1.0
 
 
 class Driver(Protocol):
@@ -73,6 +78,8 @@ class GroupCommitJournal:
         self._batch_units = batch_units
         self._close_grace_seconds = close_grace_seconds
         self._queue: deque[Unit] = deque()
+        self._batch: list[Unit] = []
+        self._settled_before_batch = 0
         self._unsettled_units = 0
         self._unsettled_bytes = 0
         self._submitted = 0
@@ -83,12 +90,15 @@ class GroupCommitJournal:
         self._is_closing = False
         self._give_up_at: float | None = None
         self._failing_since: float | None = None
+        self._attempt_began: float | None = None
+        self._last_failure: str | None = None
         self._drains: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._batches = 0
         self._largest_batch = 0
         self._commit_seconds = 0.0
         self._retries = 0
         self._quarantined = 0
+        self._given_up = 0
 
     def submit(self, unit: Unit) -> None:
         """Queue a unit; never blocks. Units of one station settle in the order of submission."""
@@ -121,22 +131,27 @@ class GroupCommitJournal:
             self._drains.append((self._submitted, settled))
             await settled
 
-    async def close(self) -> None:
-        """Drain and stop; later submissions settle as UNAVAILABLE, as does what an absent database keeps from being
-        written for ten seconds."""
-        self._give_up_at = self._clock.monotonic() + self._close_grace_seconds
+    async def close(self, grace_seconds: float | None = None) -> None:
+        """Drain and stop; later submissions settle as UNAVAILABLE, as does what an absent or hanging database has not
+        taken within `grace_seconds` (ten)."""
+        if grace_seconds is None:
+            grace_seconds = self._close_grace_seconds
+        self._give_up_at = self._clock.monotonic() + grace_seconds
         self._is_closing = True
         if self._idle is not None:
             self._idle.set_result(None)
             self._idle = None
-        if self._task is not None:
-            await self._task
-        self._settle(list(self._queue), [Settlement.UNAVAILABLE] * len(self._queue))
+        if self._task is not None and not (await asyncio.wait({self._task}, timeout=grace_seconds))[0]:
+            # Cancelled, it writes nothing more that it has not begun; what hangs in a thread cannot be ended.
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=CANCEL_SECONDS)
+        waiting = [*self._batch[self._settled - self._settled_before_batch :], *self._queue]
+        self._batch = []
         self._queue.clear()
+        self._give_up(waiting)
 
     def statistics(self) -> Mapping[str, float]:
         """Counters for metrics; `failing_seconds` is how long the database has not taken the batch at hand."""
-        failing = 0.0 if self._failing_since is None else self._clock.monotonic() - self._failing_since
         return {
             "batches": self._batches,
             "units": self._settled,
@@ -146,14 +161,34 @@ class GroupCommitJournal:
             "bytes_waiting": self._unsettled_bytes,
             "retries": self._retries,
             "quarantined": self._quarantined,
-            "failing_seconds": failing,
+            "given_up": self._given_up,
+            "failing_seconds": self._failing_seconds(),
         }
+
+    @property
+    def last_failure(self) -> str | None:
+        """Why the database did not take the batch at hand, in one line without values; None when it takes them."""
+        failing = self._failing_seconds()
+        if failing and self._last_failure is None:
+            return f"no answer to a batch for {failing:.0f} s"
+        return self._last_failure
+
+    def _failing_seconds(self) -> float:
+        now = self._clock.monotonic()
+        if self._failing_since is not None:
+            return now - self._failing_since
+        if self._attempt_began is not None and now - self._attempt_began >= HANGING_SECONDS:
+            return now - self._attempt_began
+        return 0.0
 
     async def _commit_batches(self) -> None:
         queue = self._queue
         while True:
             if queue:
-                await self._commit(self._take_batch())
+                self._settled_before_batch = self._settled
+                self._batch = self._take_batch()
+                await self._commit(self._batch)
+                self._batch = []
                 if queue:
                     # A driver that never waits would else keep the loop from its sockets.
                     await asyncio.sleep(0)
@@ -178,10 +213,11 @@ class GroupCommitJournal:
         """Bring every one of `units` to an end."""
         pause = FIRST_PAUSE_SECONDS
         while True:
-            began = self._clock.monotonic()
+            self._attempt_began = began = self._clock.monotonic()
             try:
                 outcome = await self._driver.commit(units)
-            except StorageUnavailable:
+            except StorageUnavailable as error:
+                self._last_failure = _in_short(error)
                 if not await self._pause(units, pause):
                     return
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -190,7 +226,7 @@ class GroupCommitJournal:
                 # Whatever it was, it was these units: also our own mistake with one of them must not stop the others.
                 await self._divide(units, error)
                 return
-            self._failing_since = None
+            self._failing_since = self._attempt_began = self._last_failure = None
             self._batches += 1
             self._largest_batch = max(self._largest_batch, len(units))
             self._commit_seconds += self._clock.monotonic() - began
@@ -208,17 +244,21 @@ class GroupCommitJournal:
         pause = FIRST_PAUSE_SECONDS
         reason = f"{type(error).__name__}: {error}"
         while True:
+            self._attempt_began = self._clock.monotonic()
             try:
                 await self._driver.quarantine(units[0], reason)
-            except StorageError:
+            except StorageError as failure:
+                self._last_failure = _in_short(failure)
                 # Nothing of the unit itself is left to refuse: it is the database that fails.
                 if not await self._pause(units, pause):
                     return
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue
-            self._failing_since = None
+            self._failing_since = self._attempt_began = None
             self._quarantined += 1
+            self._last_failure = _in_short(error)  # for whoever tells of it
             self._settle(units, [Settlement.QUARANTINED])
+            self._last_failure = None
             return
 
     async def _pause(self, units: list[Unit], seconds: float) -> bool:
@@ -226,12 +266,17 @@ class GroupCommitJournal:
         now = self._clock.monotonic()
         self._retries += 1
         if self._failing_since is None:
-            self._failing_since = now
+            self._failing_since = self._attempt_began
+        self._attempt_began = None
         if self._give_up_at is not None and now >= self._give_up_at:
-            self._settle(units, [Settlement.UNAVAILABLE] * len(units))
+            self._give_up(units)
             return False
         await asyncio.sleep(seconds)
         return True
+
+    def _give_up(self, units: list[Unit]) -> None:
+        self._given_up += len(units)
+        self._settle(units, [Settlement.UNAVAILABLE] * len(units))
 
     def _tell(self, what: str, callback: Callable[[Argument], None], argument: Argument) -> None:
         try:
@@ -257,6 +302,17 @@ class GroupCommitJournal:
             _, settled = self._drains.popleft()
             if not settled.done():
                 settled.set_result(None)
+
+
+def _in_short(error: Exception) -> str:
+    """The cause, without the values that the database was given: they may be id tags."""
+    if isinstance(error, StorageUnavailable):
+        # It is about the machine; what follows the first line are details.
+        return str(error).partition("\n")[0]
+    if isinstance(error, StorageError) and error.__cause__ is None:
+        return str(error)  # our own words
+    cause = error if error.__cause__ is None else error.__cause__
+    return f"refused with {type(cause).__name__}"
 
 
 def _report(what: str, error: BaseException) -> None:

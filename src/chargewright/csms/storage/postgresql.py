@@ -142,7 +142,7 @@ class PostgresqlStorage(Database):
                 number, outcome = await self._apply(connection, units)
             except BaseException as error:
                 self._ids.restore(ids)
-                await self._abandon(connection)
+                await self._abandon(connection, error)
                 if isinstance(error, StorageError) or not isinstance(error, Exception):
                     raise
                 raise storage_error(error, "write a batch") from error
@@ -204,9 +204,12 @@ class PostgresqlStorage(Database):
             )
         return number, outcome
 
-    async def _abandon(self, connection: Any) -> None:
-        """Leave no transaction open; a connection that does not even roll back is thrown away."""
+    async def _abandon(self, connection: Any, error: BaseException) -> None:
+        """Leave no transaction open; a connection that does not answer, or even roll back, is thrown away."""
         if connection.is_closed():
+            return
+        if isinstance(error.__cause__ or error, (OSError, asyncio.CancelledError)):  # a TimeoutError is an OSError
+            connection.terminate()
             return
         try:
             await connection.execute("ROLLBACK")
@@ -247,10 +250,16 @@ class PostgresqlStorage(Database):
     def _station_known(self, row: StationRow) -> None:
         """Epochs are read by every batch."""
 
-    async def close(self) -> None:
-        """Close the journal first, then every connection."""
-        await self.journal.close()
+    async def close(self, grace_seconds: float | None = None) -> None:
+        """Close the journal first, within the grace, then every connection."""
+        await self.journal.close(grace_seconds)
         await self.notifications.close()
+        if self.journal.statistics()["given_up"]:
+            # A database that did not take the rest will not take leave of us either.
+            if self._connection is not None:
+                self._connection.terminate()
+            self._pool.terminate()
+            return
         async with self._commit_lock:
             if self._connection is not None and not self._connection.is_closed():
                 await self._connection.close(timeout=CONNECT_TIMEOUT_SECONDS)

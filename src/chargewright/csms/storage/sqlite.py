@@ -39,6 +39,8 @@ Writer = Literal["thread", "inline"]
 Result = TypeVar("Result")
 
 MEMORY: Final = ":memory:"
+# How long `close` waits for a write under way.
+LAST_WRITE_SECONDS: Final = 1.0
 LOCK_FILE: Final = "chargewright.lock"
 # STRICT tables came with this one.
 OLDEST_SQLITE: Final = (3, 37, 0)
@@ -305,18 +307,29 @@ class SqliteStorage(Database):
     def _station_known(self, row: StationRow) -> None:
         self._epochs.setdefault(row.id, row.epoch)
 
-    async def close(self) -> None:
-        """Close the journal first, then every connection."""
-        await self.journal.close()
-        async with self._write_lock:
-            for executor in (self._committer, self._reader):
-                if executor is not None:
-                    executor.shutdown(wait=True)
-            if self._reading_connection is not self._connection:
-                self._reading_connection.close()
-            self._connection.close()
-            if self._directory_lock is not None:
-                self._directory_lock.release()
+    async def close(self, grace_seconds: float | None = None) -> None:
+        """Close the journal first, within the grace, then every connection."""
+        await self.journal.close(grace_seconds)
+        try:
+            async with asyncio.timeout(LAST_WRITE_SECONDS):
+                await self._write_lock.acquire()
+        except TimeoutError:
+            # A disk that hangs: the connection is in use, and stays so until the process ends.
+            return
+        try:
+            self._close_connections()
+        finally:
+            self._write_lock.release()
+
+    def _close_connections(self) -> None:
+        for executor in (self._committer, self._reader):
+            if executor is not None:
+                executor.shutdown(wait=True)
+        if self._reading_connection is not self._connection:
+            self._reading_connection.close()
+        self._connection.close()
+        if self._directory_lock is not None:
+            self._directory_lock.release()
 
 
 async def open_sqlite(path: str | Path, clock: Clock, *, writer: Writer | None = None) -> SqliteStorage:

@@ -210,8 +210,8 @@ def _apply_starts(starts: list[Started], ids: TransactionIds) -> Steps:
         waiting = [start for start in waiting if start.transaction_id not in inserted]
         if not waiting:
             return
-    keys = [start.key for start in waiting]
-    raise StorageUnavailable(f"starts with the keys {keys} were neither written nor found, {ATTEMPTS} times")
+    stations = sorted({start.key[0] for start in waiting})
+    raise StorageUnavailable(f"starts of the stations {stations} were neither written nor found, {ATTEMPTS} times")
 
 
 def _recognise(starts: list[Started]) -> Generator[tuple[Statement, Rows], Rows, list[Started]]:
