@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from chargewright.clock import LoopClock
 from chargewright.csms.outage import OutageWatch
 from chargewright.csms.storage.base import StorageUnavailable
@@ -18,6 +20,7 @@ class Database:
         self.failing_since: float | None = None
         self.probe_fails = False
         self.journal = self
+        self.last_failure = "cannot write a batch: the disk is full"
 
     def statistics(self) -> Mapping[str, float]:
         return {"failing_seconds": 0.0 if self.failing_since is None else self.clock.monotonic() - self.failing_since}
@@ -48,8 +51,10 @@ def test_stations_are_sent_away_when_the_grace_is_over_and_not_before() -> None:
         database.failing_since = clock.monotonic()
         await asyncio.sleep(9.5)
         assert not watch.is_away
-        await asyncio.sleep(2)
+        with capture_logs() as entries:
+            await asyncio.sleep(2)
         assert watch.is_away
+        assert [entry["cause"] for entry in entries] == ["cannot write a batch: the disk is full"]
         assert len(sent_away) == 1
 
     simulate(main)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.csms.bench import Workbench
 
 from chargewright.csms.handlers.table import HANDLERS
@@ -168,9 +169,11 @@ async def test_a_quarantined_transaction_message_is_answered(bench: Workbench, m
     connection = await bench.connect()
     monkeypatch.setattr(bench.storage, "commit", refused)
     stop = {"transactionId": 7, "meterStop": 5, "timestamp": START["timestamp"]}
-    connection.call("StopTransaction", stop)
-    await asyncio.wait_for(connection.has_spoken.wait(), 5)
+    with capture_logs() as entries:
+        connection.call("StopTransaction", stop)
+        await asyncio.wait_for(connection.has_spoken.wait(), 5)
     assert connection.sent[0][0] == 3
+    assert [entry["reason"] for entry in entries] == ["these rows are poison"]
     monkeypatch.undo()
     await bench.settle()
     assert await bench.rows("SELECT action FROM quarantine WHERE action = 'StopTransaction'") == [("StopTransaction",)]

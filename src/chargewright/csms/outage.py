@@ -65,7 +65,8 @@ class OutageWatch:
             return
         self.is_away = True
         self.outages += 1
-        _log.error("the database is away: stations are sent away until it is back")
+        cause = self._storage.journal.last_failure
+        _log.error("the database is away: stations are sent away until it is back", cause=cause)
         self._on_away()
 
     async def watch(self) -> None:

@@ -187,7 +187,8 @@ class Session:
         claim = unit.records[0]
         if settlement is Settlement.QUARANTINED:
             # Without an epoch nothing can be written for it: it must not stay, unread, for ever.
-            _log.error("the claim of a connection was quarantined", station=self.station.identity)
+            reason = self._ports.journal.last_failure
+            _log.error("the claim of a connection was quarantined", station=self.station.identity, reason=reason)
             self.close(INTERNAL_ERROR, "the CSMS could not take the connection on")
             return
         if settlement is not Settlement.DURABLE or not isinstance(claim, ClaimRecord):
@@ -378,7 +379,8 @@ class Session:
         """Storage refused this one unit; its raw frame is kept. Transaction messages get their .conf all the same: a
         start with an id of its own, and where there is none, the connection is closed instead."""
         action = call.unit.action
-        _log.error("a message was quarantined", station=self.station.identity, action=action)
+        reason = self._ports.journal.last_failure
+        _log.error("a message was quarantined", station=self.station.identity, action=action, reason=reason)
         self.counts["quarantined"] += 1
         self.tell("alarm.quarantined", {"action": action})
         if any(isinstance(record, StartRecord) and not record.transaction_id for record in call.unit.records):
