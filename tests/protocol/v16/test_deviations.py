@@ -19,9 +19,3 @@ def test_of_every_kind_it_is_known_whether_it_loses_anything() -> None:
     assert set(IS_LOSSY) == set(DeviationKind)
     assert Deviation("too-large", "meterStart", "1e30").is_lossy
     assert not Deviation("null", "info", "null").is_lossy
-
-
-def test_of_every_kind_it_is_known_whether_it_loses_anything() -> None:
-    assert set(IS_LOSSY) == set(DeviationKind)
-    assert Deviation("too-large", "meterStart", "1e30").is_lossy
-    assert not Deviation("null", "info", "null").is_lossy

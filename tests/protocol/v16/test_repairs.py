@@ -26,7 +26,10 @@ def test_other_names_are_read_as_fields_that_there_are() -> None:
 
 def test_every_field_that_a_transaction_message_needs_has_something_to_stand_for_it() -> None:
     needed = {
-        (kind, field.encode_name) for kind in TRANSACTION_MESSAGES for field in msgspec.structs.fields(kind) if field.required
+        (kind, field.encode_name)
+        for kind in TRANSACTION_MESSAGES
+        for field in msgspec.structs.fields(kind)
+        if field.required
     }
     assert needed <= set(STANDS_FOR) | repairs.TIME_OF_RECEIPT | repairs.TRANSACTION_IDS
 

@@ -1,7 +1,6 @@
 """What is repaired, what is told of it, and what is refused all the same."""
 
 import itertools
-import itertools
 import json
 import re
 from decimal import Decimal
