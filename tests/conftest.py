@@ -1,9 +1,11 @@
 """What holds for every test: time is summed per folder, and a test that is left out says why."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 TESTS = Path(__file__).parent
 # pytest's own words where a mark gives none.
@@ -40,6 +42,13 @@ class FolderTimes:
         terminalreporter.write_line(f"{sum(self.seconds.values()):8.1f} s  {sum(self.tests.values()):5d} tests  in all")
         for test in self.unexplained:
             terminalreporter.write_line(f"left out without a reason: {test}", red=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh_log() -> Iterator[None]:
+    """No test leaves its own log settings to the next one."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_configure(config: pytest.Config) -> None:
