@@ -69,6 +69,7 @@ class SimulationLoop(asyncio.SelectorEventLoop):
         """Virtual seconds since the loop was made."""
         return self._jumping.time
 
+    # Its type is narrower than the loop's, because it never returns.
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> NoReturn:  # type: ignore[override]
         """Refused: the loop would jump ahead while the thread works."""
         raise SimulationStalled(f"{func!r} wants a thread; virtual time cannot wait for one")
