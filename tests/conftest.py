@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+pytest_plugins = ["tests.databases"]
+
 TESTS = Path(__file__).parent
 # pytest's own words where a mark gives none.
 NO_REASON = ("", "unconditional skip", "Skipped", "Skipped: unconditional skip", "Skipped: ")

