@@ -54,10 +54,22 @@ def belongs(item: Any, database: str) -> bool:
 def sqlite_schema(connection: sqlite3.Connection) -> list[Any]:
     sql = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' ORDER BY 1, 2"
     return [
-        (kind, name, table, "".join(text.split()) if text else None)
+        (kind, name, table, parts(text) if text else None)
         for kind, name, table, text in connection.execute(sql)
         if not table.startswith("alembic")
     ]
+
+
+def parts(sql: str) -> list[str]:
+    """What stands between the outer commas, sorted: a column that was added later stands after the constraints."""
+    found, depth = [""], 0
+    for character in "".join(sql.split()):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character in ",()" and depth <= 1:
+            found.append("")
+        else:
+            found[-1] += character
+    return sorted(found)
 
 
 def test_sqlite_has_the_tables_of_the_metadata() -> None:

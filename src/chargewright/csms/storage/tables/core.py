@@ -1,116 +1,81 @@
-"""The tables, for SQLite and PostgreSQL alike.
-
-Every table has its own 64-bit `id` (the event log's is its `sequence`); OCPP's transactionId is a column like any
-other. Instants are microseconds since 1970-01-01 UTC. Where a row tells of something that the station dated,
-`station_time` is the text as sent, and `received_at` is when we got it.
-
-On SQLite the tables are STRICT: a text in a column of integers is refused there as PostgreSQL refuses it. The tables
-that every message writes (`meter_value`, `connector_status`, `event`) have no foreign key to `station`: a batch reads
-its stations' epochs before it writes, and refuses a station that does not exist.
-"""
-
-from typing import Final
+"""The tables of stations, id tags, transactions and what stations send (the first floor)."""
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
-    Double,
     ForeignKey,
-    Identity,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
-)
-from sqlalchemy.dialects.sqlite import INTEGER, REAL
-
-__all__ = ["ONLY", "TRANSACTION_ID_MAXIMUM", "metadata"]
-
-# The largest transactionId that we give out: many stations keep it in a signed 32-bit integer.
-TRANSACTION_ID_MAXIMUM: Final = 2**31 - 1
-
-# Key in `info` of what only one database has; its value is the name of that database's dialect.
-ONLY: Final = "only"
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+    true,
 )
 
-# STRICT tables of SQLite know INTEGER, REAL, TEXT and BLOB only.
-INT64 = BigInteger().with_variant(INTEGER(), "sqlite")
-INT32 = Integer()
-DOUBLE: Double[float] = Double().with_variant(REAL(), "sqlite")
-BOOLEAN = Boolean().with_variant(INTEGER(), "sqlite")
-
-
-def _id() -> Column[int]:
-    return Column("id", INT64, Identity(), primary_key=True)
-
-
-def _station() -> Column[int]:
-    return Column("station_id", INT64, ForeignKey("station.id"), nullable=False)
-
-
-def _needed(name: str, kind: BigInteger | Integer | Text | Double[float] | Boolean) -> Column[object]:
-    return Column(name, kind, nullable=False)
-
+from chargewright.csms.storage.tables.base import (
+    BOOLEAN,
+    DOUBLE,
+    INT32,
+    INT64,
+    ONLY,
+    TRANSACTION_ID_MAXIMUM,
+    id_column,
+    metadata,
+    needed,
+    station_column,
+)
 
 station_group = Table(
     "station_group",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
-    _needed("time_zone", Text()),  # IANA name
+    needed("time_zone", Text()),  # IANA name
     sqlite_strict=True,
 )
 
 site = Table(
     "site",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
-    _needed("time_zone", Text()),
+    needed("time_zone", Text()),
     sqlite_strict=True,
 )
 
 station = Table(
     "station",
     metadata,
-    _id(),
+    id_column(),
     Column("identity", Text, nullable=False, unique=True),
     Column("site_id", INT64, ForeignKey("site.id")),
     # What the operator says.
-    _needed("security_profile", INT32),
+    needed("security_profile", INT32),
     Column("credential_hash", Text),
-    _needed("registration", Text()),
-    _needed("tolerance", Text()),
-    _needed("time_zone", Text()),
+    needed("registration", Text()),
+    Column(
+        "automatic", BOOLEAN, nullable=False, server_default=true()
+    ),  # whether anything is sent to it that nobody asked for
+    Column("maximum_power_w", DOUBLE),  # of one connector, for the plausibility of energies
+    needed("tolerance", Text()),
+    needed("time_zone", Text()),
     Column("ping_interval_seconds", DOUBLE),
     Column("serial_number", Text),
-    _needed("ocpp_version", Text()),
+    needed("ocpp_version", Text()),
     # What the connection says. `epoch` counts the connections that were accepted.
-    _needed("epoch", INT64),
+    needed("epoch", INT64),
     Column("node", Text),
     Column("address", Text),
     Column("connected_at", INT64),
     Column("disconnected_at", INT64),
     Column("close_code", INT64),
     Column("close_reason", Text),
+    Column("first_seen_at", INT64),
     Column("last_seen_at", INT64),
+    Column("removed_at", INT64),  # the operator took it out of service; its history stays
     # What the last BootNotification says (§6.3). `booted`: one was accepted at some time.
-    _needed("booted", BOOLEAN),
+    needed("booted", BOOLEAN),
     Column("boot_received_at", INT64),
     Column("vendor", Text),
     Column("model", Text),
@@ -128,8 +93,8 @@ station = Table(
 station_group_member = Table(
     "station_group_member",
     metadata,
-    _id(),
-    _station(),
+    id_column(),
+    station_column(),
     Column("station_group_id", INT64, ForeignKey("station_group.id"), nullable=False),
     UniqueConstraint("station_id", "station_group_id"),
     sqlite_strict=True,
@@ -138,18 +103,18 @@ station_group_member = Table(
 connector = Table(
     "connector",
     metadata,
-    _id(),
-    _station(),
-    _needed("connector_id", INT64),
-    _needed("status", Text()),
-    _needed("error_code", Text()),
+    id_column(),
+    station_column(),
+    needed("connector_id", INT64),
+    needed("status", Text()),
+    needed("error_code", Text()),
     Column("raw_error_code", Text),
     Column("info", Text),
     Column("vendor_id", Text),
     Column("vendor_error_code", Text),
-    _needed("instant", INT64),
+    needed("instant", INT64),
     Column("station_time", Text),
-    _needed("received_at", INT64),
+    needed("received_at", INT64),
     UniqueConstraint("station_id", "connector_id"),
     sqlite_strict=True,
 )
@@ -157,18 +122,18 @@ connector = Table(
 connector_status = Table(
     "connector_status",
     metadata,
-    _id(),
-    _needed("station_id", INT64),
-    _needed("connector_id", INT64),
-    _needed("status", Text()),
-    _needed("error_code", Text()),
+    id_column(),
+    needed("station_id", INT64),
+    needed("connector_id", INT64),
+    needed("status", Text()),
+    needed("error_code", Text()),
     Column("raw_error_code", Text),
     Column("info", Text),
     Column("vendor_id", Text),
     Column("vendor_error_code", Text),
-    _needed("instant", INT64),
+    needed("instant", INT64),
     Column("station_time", Text),
-    _needed("received_at", INT64),
+    needed("received_at", INT64),
     Index(None, "station_id", "connector_id", "received_at"),
     sqlite_strict=True,
 )
@@ -176,12 +141,14 @@ connector_status = Table(
 id_tag = Table(
     "id_tag",
     metadata,
-    _id(),
-    _needed("id_tag", Text()),
+    id_column(),
+    needed("id_tag", Text()),
     Column("id_tag_key", Text, nullable=False, unique=True),  # casefolded
     Column("parent_id_tag", Text),
     Column("expires_at", INT64),
-    _needed("blocked", BOOLEAN),
+    needed("blocked", BOOLEAN),
+    Column("max_active_transactions", INT32),  # NULL: the server's setting; 0: any number
+    Column("note", Text),
     sqlite_strict=True,
 )
 
@@ -192,28 +159,47 @@ REPEATABLE_START = "stop_instant IS NULL OR stop_arrived_first"
 charging_transaction = Table(
     "charging_transaction",
     metadata,
-    _id(),
+    id_column(),
     Column("transaction_id", INT64, unique=True),  # OCPP's; NULL only for what was imported without one
-    _station(),
-    _needed("connector_id", INT64),
-    _needed("id_tag", Text()),
-    _needed("id_tag_key", Text()),  # casefolded
-    _needed("id_tag_status", Text()),
+    station_column(),
+    needed("connector_id", INT64),
+    needed("id_tag", Text()),
+    needed("id_tag_key", Text()),  # casefolded
+    needed("id_tag_status", Text()),
     Column("reservation_id", INT64),
-    _needed("start_instant", INT64),
-    _needed("station_time", Text()),
-    _needed("received_at", INT64),
-    _needed("meter_start", INT64),
-    _needed("flags", Text()),  # words, separated by spaces
+    needed("start_instant", INT64),
+    needed("station_time", Text()),
+    needed("received_at", INT64),
+    needed("meter_start", INT64),
+    needed("flags", Text()),  # words, separated by spaces
     Column("stop_instant", INT64),  # NULL: open
     Column("stop_station_time", Text),
     Column("stop_received_at", INT64),
     Column("meter_stop", INT64),
     Column("stop_id_tag", Text),
     Column("stop_reason", Text),
-    _needed("stop_arrived_first", BOOLEAN),
+    needed("stop_arrived_first", BOOLEAN),
+    Column("closed_at", INT64),  # an operator ended it; no stop of the station was here then
+    # `review`: empty, `pending` or `resolved`; the reasons are words, separated by spaces.
+    Column("review", Text, nullable=False, server_default=""),
+    Column("review_reasons", Text, nullable=False, server_default=""),
+    Column("review_note", Text),
+    Column("reviewed_at", INT64),
     CheckConstraint(f"transaction_id BETWEEN 1 AND {TRANSACTION_ID_MAXIMUM}", name="transaction_id_range"),
     Index(None, "station_id", "start_instant"),
+    Index(None, "id_tag_key", "start_instant"),
+    Index(
+        "ix_charging_transaction_open",
+        "station_id",
+        sqlite_where=text("stop_instant IS NULL"),
+        postgresql_where=text("stop_instant IS NULL"),
+    ),
+    Index(
+        "ix_charging_transaction_review",
+        "id",
+        sqlite_where=text("review = 'pending'"),
+        postgresql_where=text("review = 'pending'"),
+    ),
     Index(
         "uq_charging_transaction_repeatable_start",
         "station_id",
@@ -233,24 +219,24 @@ charging_transaction = Table(
 transaction_stop = Table(
     "transaction_stop",
     metadata,
-    _id(),
-    _station(),
+    id_column(),
+    station_column(),
     Column(
         "charging_transaction_id",
         INT64,
         ForeignKey("charging_transaction.id", name="fk_transaction_stop_charging_transaction"),
     ),
-    _needed("relation", Text()),
-    _needed("transaction_id", INT64),  # as sent
-    _needed("instant", INT64),
-    _needed("station_time", Text()),
-    _needed("received_at", INT64),
-    _needed("meter_stop", INT64),
+    needed("relation", Text()),
+    needed("transaction_id", INT64),  # as sent
+    needed("instant", INT64),
+    needed("station_time", Text()),
+    needed("received_at", INT64),
+    needed("meter_stop", INT64),
     Column("id_tag", Text),
     Column("id_tag_key", Text),
     Column("reason", Text),
-    _needed("content_hash", INT64),
-    _needed("flags", Text()),  # words, separated by spaces
+    needed("content_hash", INT64),
+    needed("flags", Text()),  # words, separated by spaces
     UniqueConstraint(
         "station_id", "transaction_id", "instant", "meter_stop", "content_hash", name="uq_transaction_stop_content"
     ),
@@ -271,15 +257,15 @@ transaction_stop = Table(
 meter_value = Table(
     "meter_value",
     metadata,
-    _id(),
-    _needed("station_id", INT64),
-    _needed("connector_id", INT64),  # -1: transactionData of an orphan stop
-    _needed("transaction_id", INT64),  # as sent; -2^63: none was sent
-    _needed("instant", INT64),
-    _needed("content_hash", INT64),
-    _needed("station_time", Text()),
-    _needed("received_at", INT64),
-    _needed("samples", Text()),  # JSON of the SampledValues, values byte for byte
+    id_column(),
+    needed("station_id", INT64),
+    needed("connector_id", INT64),  # -1: transactionData of an orphan stop
+    needed("transaction_id", INT64),  # as sent; -2^63: none was sent
+    needed("instant", INT64),
+    needed("content_hash", INT64),
+    needed("station_time", Text()),
+    needed("received_at", INT64),
+    needed("samples", Text()),  # JSON of the SampledValues, values byte for byte
     Column("energy_wh", DOUBLE),
     Column("power_w", DOUBLE),
     Column("soc_percent", DOUBLE),
@@ -316,13 +302,13 @@ meter_value_reading = Table(
 data_transfer = Table(
     "data_transfer",
     metadata,
-    _id(),
-    _station(),
-    _needed("vendor_id", Text()),
+    id_column(),
+    station_column(),
+    needed("vendor_id", Text()),
     Column("message_id", Text),
     Column("data", Text),
-    _needed("status", Text()),
-    _needed("received_at", INT64),
+    needed("status", Text()),
+    needed("received_at", INT64),
     Index(None, "station_id", "received_at"),
     sqlite_strict=True,
 )
@@ -330,15 +316,15 @@ data_transfer = Table(
 deviation = Table(
     "deviation",
     metadata,
-    _id(),
-    _station(),
-    _needed("action", Text()),
-    _needed("kind", Text()),
-    _needed("field", Text()),
-    _needed("count", INT64),
-    _needed("sample", Text()),  # of the first
-    _needed("first_at", INT64),
-    _needed("last_at", INT64),
+    id_column(),
+    station_column(),
+    needed("action", Text()),
+    needed("kind", Text()),
+    needed("field", Text()),
+    needed("count", INT64),
+    needed("sample", Text()),  # of the first
+    needed("first_at", INT64),
+    needed("last_at", INT64),
     UniqueConstraint("station_id", "action", "kind", "field"),
     sqlite_strict=True,
 )
@@ -349,21 +335,21 @@ event = Table(
     metadata,
     Column("sequence", INT64, primary_key=True, autoincrement=False),
     Column("station_id", INT64),
-    _needed("kind", Text()),
-    _needed("created_at", INT64),
-    _needed("body", Text()),  # JSON
+    needed("kind", Text()),
+    needed("created_at", INT64),
+    needed("body", Text()),  # JSON
     sqlite_strict=True,
 )
 
 quarantine = Table(
     "quarantine",
     metadata,
-    _id(),
-    _needed("station_id", INT64),
-    _needed("action", Text()),
+    id_column(),
+    needed("station_id", INT64),
+    needed("action", Text()),
     Column("frame", LargeBinary, nullable=False),
-    _needed("reason", Text()),
-    _needed("received_at", INT64),
+    needed("reason", Text()),
+    needed("received_at", INT64),
     Column("transaction_id", INT64),  # what a start was answered with
     sqlite_strict=True,
 )
@@ -372,12 +358,12 @@ quarantine = Table(
 salvaged_frame = Table(
     "salvaged_frame",
     metadata,
-    _id(),
-    _station(),
-    _needed("content_hash", INT64),  # of the payload
-    _needed("action", Text()),
+    id_column(),
+    station_column(),
+    needed("content_hash", INT64),  # of the payload
+    needed("action", Text()),
     Column("frame", LargeBinary, nullable=False),
-    _needed("received_at", INT64),
+    needed("received_at", INT64),
     UniqueConstraint("station_id", "content_hash"),
     sqlite_strict=True,
 )
@@ -386,17 +372,17 @@ salvaged_frame = Table(
 id_block = Table(
     "id_block",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
-    _needed("next_value", INT64),
+    needed("next_value", INT64),
     sqlite_strict=True,
 )
 
 setting = Table(
     "setting",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
-    _needed("value", Text()),
+    needed("value", Text()),
     sqlite_strict=True,
 )
