@@ -89,8 +89,9 @@ UNREADABLE_ID = ("unreadable", IgnoredReason.UNREADABLE_ID)
         (b'[2,"","Heartbeat",{}]', ("bad call", "", "Heartbeat")),
         (b'[2,"' + b"x" * 37 + b'","Heartbeat",{}]', ("bad call", "x" * 37, "Heartbeat")),
         (b'[2,"' + b"x" * 5000 + b'","Heartbeat",{}]', ("bad call", "x" * 255, "Heartbeat")),
-        (b'[2,19,"Heartbeat",{}]', ("bad call", "19", "Heartbeat")),
-        (b'[2,-1.50,"Heartbeat",{}]', ("bad call", "-1.50", "Heartbeat")),
+        (b'[2,19,"Heartbeat",{}]', ("call", "19", "Heartbeat", b"{}")),
+        (b"[2," + b"1" * 37 + b',"Heartbeat",{}]', ("bad call", "1" * 37, "Heartbeat")),
+        (b'[2,-1.50,"Heartbeat",{}]', ("call", "-1.50", "Heartbeat", b"{}")),
         (b"[2,19]", ("bad call", "19", "")),
         # Broken JSON whose beginning names the id.
         (b'[2,"19","Heartbeat",{}', ("bad call", "19", "Heartbeat")),

@@ -19,7 +19,7 @@ from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.error_codes import ErrorCode
 from chargewright.protocol.v16.salvage import salvage
 from chargewright.rpc.connection import RpcConnection
-from chargewright.rpc.errors import SecurityFault
+from chargewright.rpc.errors import InternalFault, SecurityFault
 from chargewright.rpc.events import (
     AnswerMalformed,
     CallLost,
@@ -69,6 +69,34 @@ def test_a_call_is_received_answered_and_forgotten() -> None:
     assert connection.messages_to_send() == []
     assert connection.events() == []
     assert (connection.unanswered, connection.is_open("19")) == (0, False)
+
+
+@pytest.mark.parametrize("number", ["17", "-1", "1.50", "1e3", "0"])
+def test_an_id_that_is_a_number_is_answered_as_it_was_sent_where_that_is_tolerated(number: str) -> None:
+    connection = csms(accepts_number_ids=True)
+    connection.receive_message(f'[2,{number},"Heartbeat",{{}}]'.encode(), 0.0)
+    [event] = connection.events()
+    assert isinstance(event, CallReceived)
+    assert [(deviation.kind, deviation.sample) for deviation in event.deviations] == [("number-as-text", number)]
+    connection.refuse(event.call_id, InternalFault("no"))
+    assert connection.messages_to_send() == [f'[4,{number},"InternalError","no",{{}}]'.encode()]
+    connection.receive_message(f'[2,{number},"MeterValues",{{"connectorId":1,"meterValue":[]}}]'.encode(), 0.0)
+    [event] = connection.events()
+    assert isinstance(event, CallReceived)
+    connection.answer(event.call_id, core.MeterValuesResponse())
+    assert connection.messages_to_send() == [f"[3,{number},{{}}]".encode()]
+    for wrong in ('"Nonsense",{}', '"Heartbeat"'):
+        connection.receive_message(f"[2,{number},{wrong}]".encode(), 0.0)
+        [message] = connection.messages_to_send()
+        assert message.startswith(f"[4,{number},".encode())
+
+
+@pytest.mark.parametrize("rest", ['"Heartbeat",{}', '"Heartbeat"', '"Nonsense",{}'])
+def test_an_id_that_is_a_number_is_refused_elsewhere(rest: str) -> None:
+    connection = csms()
+    connection.receive_message(f"[2,17,{rest}]".encode(), 0.0)
+    [frame] = frames(connection)
+    assert frame[:3] == [4, "17", "FormationViolation"]
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ class Session:
             new_call_id=ports.new_call_id,
             salvage=salvage_times if is_strict else salvage,
             offered=ports.handlers,
+            accepts_number_ids=not is_strict,
         )
 
     @property

@@ -24,7 +24,17 @@ from chargewright.rpc.errors import (
     error_from_wire,
 )
 from chargewright.rpc.events import IgnoredReason
-from chargewright.rpc.frames import CALL, CALL_ID_LENGTH, CALLERROR, CALLRESULT, Call, CallError, CallResult, Frame
+from chargewright.rpc.frames import (
+    CALL,
+    CALL_ID_LENGTH,
+    CALLERROR,
+    CALLRESULT,
+    Call,
+    CallError,
+    CallResult,
+    Frame,
+    NumberId,
+)
 
 __all__ = [
     "ENCODE_FAILURES",
@@ -173,7 +183,7 @@ def call_frame(call_id: str, action_name: str, request: Message) -> bytes:
 
 def result_frame(call_id: str, response: Message) -> bytes:
     """A CALLRESULT as sent; raises one of `ENCODE_FAILURES` when the response cannot be put into JSON."""
-    return ENCODER.encode((CALLRESULT, call_id, response))
+    return ENCODER.encode((CALLRESULT, _id_on_wire(call_id), response))
 
 
 def error_frame(call_id: str, error: RpcError) -> bytes:
@@ -183,9 +193,13 @@ def error_frame(call_id: str, error: RpcError) -> bytes:
     """
     description = error.description[:DESCRIPTION_LENGTH]
     try:
-        return ENCODER.encode((CALLERROR, call_id, error.code.value, description, dict(error.details)))
+        return ENCODER.encode((CALLERROR, _id_on_wire(call_id), error.code.value, description, dict(error.details)))
     except ENCODE_FAILURES:
-        return ENCODER.encode((CALLERROR, call_id, error.code.value, "", {}))
+        return ENCODER.encode((CALLERROR, _id_on_wire(call_id), error.code.value, "", {}))
+
+
+def _id_on_wire(call_id: str) -> str | Raw:
+    return Raw(call_id.encode()) if type(call_id) is NumberId else call_id
 
 
 def read_error(frame: CallError) -> RpcError:
@@ -235,8 +249,10 @@ def _read_odd_call(elements: list[Raw], values: list[Any]) -> Call | BadCall | U
             length = f"the id has {len(call_id)} characters; 1 to {CALL_ID_LENGTH} are allowed"
             return BadCall(call_id[:_ECHOED_ID_LENGTH], action, FormationViolation(length))
         case [int() | float() as number] if not isinstance(number, bool):
-            text = bytes(elements[1]).decode("ascii")
-            return BadCall(text[:_ECHOED_ID_LENGTH], action, FormationViolation("the id is a number, not a string"))
+            call_id = NumberId(bytes(elements[1]).decode("ascii"))
+            if len(call_id) > CALL_ID_LENGTH:
+                text = str(call_id)[:_ECHOED_ID_LENGTH]
+                return BadCall(text, action, FormationViolation("the id is a number, and too long"))
         case [_]:
             return Unreadable(IgnoredReason.UNREADABLE_ID, "a CALL whose id is neither text nor a number")
         case _:

@@ -15,9 +15,17 @@ import msgspec
 from chargewright.errors import LocalProtocolError
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST, Action, Role
 from chargewright.protocol.v16.base import Message
+from chargewright.protocol.v16.deviations import Deviation, DeviationKind
 from chargewright.rpc import codec
 from chargewright.rpc.codec import BadAnswer, BadCall, Salvage, Unreadable
-from chargewright.rpc.errors import InternalFault, NotImplementedAction, NotSupportedAction, ProtocolFault, RpcError
+from chargewright.rpc.errors import (
+    FormationViolation,
+    InternalFault,
+    NotImplementedAction,
+    NotSupportedAction,
+    ProtocolFault,
+    RpcError,
+)
 from chargewright.rpc.events import (
     AnswerMalformed,
     CallLost,
@@ -30,12 +38,14 @@ from chargewright.rpc.events import (
     MessageIgnored,
     ResultReceived,
 )
-from chargewright.rpc.frames import CALL_ID_LENGTH, Call, CallError, CallResult
+from chargewright.rpc.frames import CALL_ID_LENGTH, Call, CallError, CallResult, NumberId
 from chargewright.rpc.state import INITIAL, Cue, Slot, advance
 
 __all__ = ["Reading", "RpcConnection"]
 
 _ECHOED_ACTION_LENGTH: Final = 50
+# The name under which a deviation of the message id itself is recorded.
+_MESSAGE_ID: Final = "(message id)"
 
 # What `RpcConnection.read` makes of a message, for `RpcConnection.take`.
 Reading = CallReceived | CallResult | CallError | BadCall | BadAnswer | Unreadable
@@ -56,7 +66,8 @@ class RpcConnection:
     `role` is our own. `new_call_id` makes ids of 1 to 36 characters, unique among all CALLs that this side ever sends
     for this station, also across connections (OCPP-J 4.1.4). `salvage` reads messages with harmless deviations;
     without it the schemas are held to strictly. `offered` names the actions that this side serves; None stands for
-    all that the peer may send.
+    all that the peer may send. `accepts_number_ids`: a CALL whose id is a JSON number is served, and answered with that
+    number; else it is refused with the digits as id.
 
     A CALL that cannot be processed is refused here (OCPP-J 4.2.3): NotImplemented when its action is unknown,
     NotSupported when it is not offered or was sent by the wrong side, what its defects earn, and ProtocolError when
@@ -76,6 +87,7 @@ class RpcConnection:
         new_call_id: Callable[[], str],
         salvage: Salvage | None = None,
         offered: Container[str] | None = None,
+        accepts_number_ids: bool = False,
     ) -> None:
         self._role = role
         self._peer = Role.CSMS if role is Role.STATION else Role.STATION
@@ -83,6 +95,7 @@ class RpcConnection:
         self._new_call_id = new_call_id
         self._salvage = salvage
         self._offered = offered
+        self._accepts_number_ids = accepts_number_ids
         self._events: list[Event] = []
         self._outbox: list[bytes] = []
         self._open: dict[str, Action] = {}
@@ -145,8 +158,12 @@ class RpcConnection:
             message = bytes(message)
         frame = codec.read_frame(message)
         if not isinstance(frame, Call):
+            if isinstance(frame, BadCall) and not self._accepts_number_ids:
+                return BadCall(str(frame.call_id), frame.action_name, frame.error)
             return frame
         call_id, name = frame.call_id, frame.action
+        if type(call_id) is NumberId and not self._accepts_number_ids:
+            return BadCall(str(call_id), name, FormationViolation("the id is a number, not a string"))
         action = self._actions.get(name)
         if action is None:
             error: RpcError = NotImplementedAction(f"{name[:_ECHOED_ACTION_LENGTH]!r} is not a known action")
@@ -160,6 +177,9 @@ class RpcConnection:
             except RpcError as refusal:
                 error = refusal
             else:
+                if type(call_id) is NumberId:
+                    number = Deviation(DeviationKind.NUMBER_AS_TEXT.value, _MESSAGE_ID, str(call_id))
+                    deviations = (*deviations, number)
                 return CallReceived(call_id, action, request, deviations, message)
         return BadCall(call_id, name, error)
 

@@ -19,6 +19,7 @@ __all__ = [
     "CallError",
     "CallResult",
     "Frame",
+    "NumberId",
 ]
 
 # OCPP-J 4.1.3: the message type numbers.
@@ -30,6 +31,12 @@ CALLERROR: Final = 4
 CALL_ID_LENGTH: Final = 36
 
 _NO_DETAILS: Final = Raw(b"{}")
+
+
+class NumberId(str):
+    """A message id that was sent as a JSON number, as its digits; an answer repeats it as it was sent."""
+
+    __slots__ = ()
 
 
 # Elements beyond the last field pass silently unless unknown fields are forbidden.
