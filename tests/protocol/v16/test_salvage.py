@@ -131,6 +131,12 @@ def told(salvaged: Salvaged) -> list[tuple[str, str, str]]:
         ),
         (
             core.StatusNotificationRequest,
+            {**STATUS, "errorCode": None},
+            STATUS,
+            ("null", "errorCode", "null"),
+        ),
+        (
+            core.StatusNotificationRequest,
             {**STATUS, "errorCode": "E42"},
             {**STATUS, "errorCode": "OtherError"},
             ("unknown-word", "errorCode", "E42"),

@@ -15,7 +15,7 @@ class DeviationKind(enum.StrEnum):
     UNKNOWN_FIELD = "unknown-field"  # dropped
     FIELD_NAME = "field-name"  # other letter case, or the name of OCPP 1.5: read as the field of 1.6
     DUPLICATE_FIELD = "duplicate-field"  # the last one counts
-    NULL = "null"  # an optional field with null, "null" or nothing in it: absent
+    NULL = "null"  # an optional field with null, "null" or nothing in it: absent; an errorCode: NoError
     UNREADABLE_FIELD = "unreadable-field"  # an optional field of a station's report: absent
     SINGLE_ITEM = "single-item"  # where a list belongs: a list of one
     ITEM_LEFT_OUT = "item-left-out"  # a sample or meter value that cannot be read, or would be misread

@@ -14,6 +14,7 @@ __all__ = [
     "DATA",
     "FIELD_NAMES",
     "MAY_BE_CUT",
+    "MEANT_BY_NOTHING",
     "METER_READINGS",
     "NO_CONNECTOR",
     "NO_TRANSACTION",
@@ -86,4 +87,6 @@ WORDS: Final[dict[type[enum.Enum], dict[str, str]]] = {
     core.ChargePointErrorCode: {"mode3error": "EVCommunicationError"},
     datatypes.UnitOfMeasure: {"amp": "A", "volt": "V", "%": "Percent"},
 }
+# What a required field with null, "null" or nothing in it says: no error code is no error.
+MEANT_BY_NOTHING: Final[dict[Key, str]] = {(_STATUS, "errorCode"): "NoError"}
 ANY_OTHER_WORD: Final[dict[Key, str]] = {(_STATUS, "errorCode"): "OtherError", (_STOP, "reason"): "Other"}

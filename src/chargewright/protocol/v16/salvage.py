@@ -29,6 +29,7 @@ from chargewright.protocol.v16.repairs import (
     DATA,
     FIELD_NAMES,
     MAY_BE_CUT,
+    MEANT_BY_NOTHING,
     METER_READINGS,
     NO_CONNECTOR,
     NO_TRANSACTION,
@@ -175,6 +176,9 @@ class _Reading:
             if not field.required:
                 self.note(DeviationKind.NULL, place.path, value)
                 return UNSET
+            if (place.owner, place.name) in MEANT_BY_NOTHING:
+                self.note(DeviationKind.NULL, place.path, value)
+                return MEANT_BY_NOTHING[place.owner, place.name]
             return self.absent(place, value)
         try:
             return self.read_value(field.type, value, place)
