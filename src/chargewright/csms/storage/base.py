@@ -10,15 +10,36 @@ OCPP's.
 """
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
-import msgspec
-
+from chargewright.csms.storage.records import (
+    NO_TRANSACTION,
+    TIME_UNREADABLE,
+    UNKNOWN_CONNECTOR,
+    BootRecord,
+    ClaimRecord,
+    DataTransferRecord,
+    DeviationRecord,
+    DisconnectRecord,
+    EventRecord,
+    EventRow,
+    IdTagRow,
+    MeterValueRecord,
+    MeterValueRow,
+    QuarantinedFrame,
+    SalvagedFrameRecord,
+    StartRecord,
+    StationRow,
+    StatusRecord,
+    StopRecord,
+)
+from chargewright.csms.storage.rows.base import Removal, Row
 from chargewright.errors import ChargewrightError
 
 __all__ = [
     "ANY_EPOCH",
+    "NO_STATION",
     "NO_TRANSACTION",
     "TIME_UNREADABLE",
     "UNKNOWN_CONNECTOR",
@@ -47,13 +68,12 @@ __all__ = [
     "Unit",
 ]
 
-# Columns of the unique key of meter values are never NULL; these stand for "the station sent none".
-NO_TRANSACTION: Final = -(2**63)
-UNKNOWN_CONNECTOR: Final = -1
-# The flag of a start whose instant is the time of receipt, because the station's own could not be read.
-TIME_UNREADABLE: Final = "time-unreadable"
+RowType = TypeVar("RowType", bound=Row)
+
 # The epoch of units that the CSMS makes itself: never older than a station's.
 ANY_EPOCH: Final = 2**62
+# The station of units that belong to none.
+NO_STATION: Final = 0
 
 
 class StorageError(ChargewrightError):
@@ -75,204 +95,6 @@ class Settlement(enum.Enum):
     UNAVAILABLE = "unavailable"  # storage is down and the journal gives up on it; nothing was written
 
 
-class StationRow(msgspec.Struct, kw_only=True):
-    """One row of `station`, as the directory keeps it in memory."""
-
-    id: int
-    identity: str
-    security_profile: int = 1
-    credential_hash: str | None = None
-    registration: str = "Accepted"  # the operator's choice: Accepted, Pending, Rejected
-    tolerance: str = "tolerant"  # or "strict"
-    time_zone: str = "UTC"  # IANA name, for times that the station sends without zone
-    ping_interval_seconds: float | None = None  # None: the server's setting; 0: no pings
-    serial_number: str | None = None
-    ocpp_version: str = "1.6"
-    epoch: int = 0
-    booted: bool = False  # a BootNotification was accepted and committed at some time
-
-
-class IdTagRow(msgspec.Struct, kw_only=True):
-    """One row of `id_tag`. `id_tag` is as the operator wrote it; its key is casefolded (§2.2: case-insensitive)."""
-
-    id: int
-    id_tag: str
-    parent_id_tag: str | None = None
-    expires_at: int | None = None  # µs
-    blocked: bool = False
-
-
-class EventRow(msgspec.Struct, kw_only=True):
-    """One row of the event log, in the order in which readers see it."""
-
-    sequence: int
-    station: str | None  # identity
-    kind: str
-    created_at: int  # µs
-    body: msgspec.Raw
-
-
-class MeterValueRow(msgspec.Struct, kw_only=True, gc=False):
-    """One stored MeterValue (§7.33); fields as in `MeterValueRecord`."""
-
-    id: int
-    station_id: int
-    connector_id: int  # UNKNOWN_CONNECTOR: came with a stop of an unknown transaction, or cannot be read
-    transaction_id: int  # as sent; NO_TRANSACTION when absent
-    instant: int
-    station_time: str
-    received_at: int
-    samples: str
-    energy_wh: float | None
-    power_w: float | None
-    soc_percent: float | None
-    transaction_stop_id: int | None  # the stop whose transactionData brought it
-
-
-class ClaimRecord(msgspec.Struct, kw_only=True, gc=False):
-    """A new connection takes the station over. `epoch` is filled in: one more than any before."""
-
-    node: str
-    address: str
-    epoch: int = 0
-
-
-class DisconnectRecord(msgspec.Struct, kw_only=True, gc=False):
-    """The connection with the unit's epoch is gone."""
-
-    code: int
-    reason: str
-
-
-class BootRecord(msgspec.Struct, kw_only=True, gc=False):
-    """BootNotification (§4.2): what the station says of itself. `accepted` is our answer."""
-
-    accepted: bool
-    vendor: str
-    model: str
-    charge_point_serial_number: str | None = None
-    charge_box_serial_number: str | None = None
-    firmware_version: str | None = None
-    iccid: str | None = None
-    imsi: str | None = None
-    meter_type: str | None = None
-    meter_serial_number: str | None = None
-
-
-class StatusRecord(msgspec.Struct, kw_only=True, gc=False):
-    """StatusNotification (§4.9). `error_code` is a word of the specification; another word stands in
-    `raw_error_code`.
-    """
-
-    connector_id: int
-    status: str
-    error_code: str
-    instant: int  # µs; time of receipt where the station sent none
-    station_time: str | None = None
-    raw_error_code: str | None = None
-    info: str | None = None
-    vendor_id: str | None = None
-    vendor_error_code: str | None = None
-
-
-class StartRecord(msgspec.Struct, kw_only=True, gc=False):
-    """StartTransaction (§4.8). The journal fills in `transaction_id`: a new one, or that of the open transaction with
-    the same content (station, connector, casefolded tag, instant, meterStart; where both are flagged TIME_UNREADABLE,
-    `station_time` instead of the instant).
-
-    `repeated` tells the latter; `flags` holds words such as `same-content-after-stop`, added by the journal too.
-    """
-
-    connector_id: int
-    id_tag: str
-    instant: int
-    station_time: str
-    meter_start: int
-    id_tag_status: str
-    reservation_id: int | None = None
-    transaction_id: int = 0
-    repeated: bool = False
-    flags: tuple[str, ...] = ()
-
-
-class MeterValueRecord(msgspec.Struct, kw_only=True, gc=False):
-    """One MeterValue (§7.33): all samples of one instant. Stored once per key (station, connector, transactionId as
-    sent, instant, content hash)."""
-
-    connector_id: int
-    transaction_id: int  # as sent; NO_TRANSACTION when absent
-    instant: int
-    station_time: str
-    content_hash: int  # 64 bits, signed
-    samples: str  # canonical JSON of the SampledValues; values byte for byte
-    energy_wh: float | None = None  # Energy.Active.Import.Register, whole connector
-    power_w: float | None = None  # Power.Active.Import, whole connector
-    soc_percent: float | None = None
-
-
-class StopRecord(msgspec.Struct, kw_only=True, gc=False):
-    """StopTransaction (§4.10). Always stored. The journal fills in what it matched.
-
-    `matched` is True when an open transaction of this station had that id (now stopped); a stop of a transaction
-    already stopped is kept as a linked correction, one of an unknown transaction as an orphan, to be matched if its
-    start arrives. `transaction_data` has UNKNOWN_CONNECTOR as connector until the journal knows better. `repeated`
-    tells a stop that was stored before, with the same content; it is not stored again, and `matched` is then False.
-    `flags` are added to those of the transaction that it stops.
-    """
-
-    transaction_id: int  # as sent
-    instant: int
-    station_time: str
-    meter_stop: int
-    id_tag: str | None = None
-    reason: str | None = None
-    content_hash: int = 0  # tells a re-sent stop from another one
-    flags: tuple[str, ...] = ()
-    transaction_data: Sequence[MeterValueRecord] = ()
-    matched: bool = False
-    repeated: bool = False
-
-
-class DataTransferRecord(msgspec.Struct, kw_only=True, gc=False):
-    """DataTransfer from the station (§4.3), with the status that we answered."""
-
-    vendor_id: str
-    message_id: str | None
-    data: str | None
-    status: str
-
-
-class DeviationRecord(msgspec.Struct, kw_only=True, gc=False):
-    """A harmless deviation that was tolerated; counted per (station, action, kind, field), with one sample kept."""
-
-    action: str
-    kind: str
-    field: str
-    sample: str
-
-
-class SalvagedFrameRecord(msgspec.Struct, kw_only=True, gc=False):
-    """A transaction message as it was received, of which the other records of its unit do not say all; kept once per
-    station and `content_hash`, which is of its payload (64 bits, signed)."""
-
-    frame: bytes
-    content_hash: int
-
-
-class EventRecord(msgspec.Struct, kw_only=True, gc=False):
-    """An entry of the event log, written with the unit it tells of.
-
-    `body` is what readers see as JSON. Where `start` is set, the journal adds `transactionId`, `repeated` and `flags`
-    from it, because the id is known only while the batch is being written; no event is written for a repeated start.
-    Where `stop` is set, it adds `matched`, and writes no event for a repeated stop.
-    """
-
-    kind: str
-    body: Mapping[str, Any]
-    start: StartRecord | None = None
-    stop: StopRecord | None = None
-
-
 Record = (
     ClaimRecord
     | DisconnectRecord
@@ -285,6 +107,8 @@ Record = (
     | DeviationRecord
     | SalvagedFrameRecord
     | EventRecord
+    | Row
+    | Removal
 )
 
 
@@ -312,18 +136,6 @@ class Unit:
         self.raw = raw
         self.records: list[Record] = []
         self.on_settled = on_settled
-
-
-class QuarantinedFrame(msgspec.Struct, kw_only=True):
-    """A frame whose unit storage refused, with the reason, and the id with which a start was answered."""
-
-    id: int
-    station: str
-    action: str
-    frame: bytes
-    reason: str
-    received_at: int
-    transaction_id: int | None = None
 
 
 class Journal(Protocol):
@@ -366,7 +178,7 @@ class Storage(Protocol):
     on_claim: Callable[[int, int, str], None]
 
     async def stations(self) -> list[StationRow]:
-        """Every station, for the directory."""
+        """Every station that is in service, for the directory."""
 
     async def id_tags(self) -> list[IdTagRow]:
         """Every id tag, for the authorization service."""
@@ -379,6 +191,30 @@ class Storage(Protocol):
 
     async def put_id_tag(self, row: IdTagRow) -> IdTagRow:
         """Insert or overwrite the tag with that casefolded text."""
+
+    async def page(
+        self,
+        kind: type[RowType],
+        where: Mapping[str, Any] | None = None,
+        *,
+        order: str = "id",
+        descending: bool = False,
+        after: tuple[Any, int] | None = None,
+        limit: int = 100,
+    ) -> list[RowType]:
+        """Rows of a kind that `views.py` lists, in the order of (column `order`, id).
+
+        `where` names columns with the value that they have (None: NULL), or `In`, or `Range`. To read on, give
+        (value of `order`, id) of the last row. Raises `StorageError`, for a column that the kind does not have too.
+        """
+
+    async def count(
+        self, kind: type[Row], where: Mapping[str, Any] | None = None, *, by: str | None = None
+    ) -> dict[Any, int]:
+        """How many rows there are for each value of the column `by`; without it, all of them under None."""
+
+    async def reserve_numbers(self, name: str, count: int = 1) -> int:
+        """The first of `count` numbers in a row that nobody has had, on any node, of the series `name` (from 1)."""
 
     async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
         """The next events that every reader may see: never one with an open transaction before it."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from chargewright.csms.storage.base import (
+    NO_STATION,
     BootRecord,
     ClaimRecord,
     DataTransferRecord,
@@ -31,6 +32,7 @@ from chargewright.csms.storage.base import (
     StorageError,
     Unit,
 )
+from chargewright.csms.storage.mapping import RowWriter
 from chargewright.csms.storage.statements import (
     BOOT_STATIONS,
     CLAIM_STATIONS,
@@ -93,6 +95,7 @@ class _Collector:
         self.data_transfers: list[Row] = []
         self.deviations: dict[tuple[int, str, str, str], list[Any]] = {}
         self.salvaged_frames: dict[tuple[int, int], Row] = {}
+        self.rows = RowWriter()
         self.claims: dict[int, Row] = {}
         self.disconnects: dict[int, Row] = {}
         self.boots: dict[int, Row] = {}
@@ -114,9 +117,12 @@ class _Collector:
         epochs, claimed, collect = self.epochs, self.claimed, self._collect
         append = self.meter_values.append
         settle = self.outcome.settlements.append
+        add_row = self.rows.add
         for unit in units:
             station_id = unit.station_id
             epoch = epochs.get(station_id)
+            if epoch is None and station_id == NO_STATION:
+                epoch = 0
             if epoch is None:
                 raise StorageError(f"station {station_id} is not in the table of stations")
             if claimed:
@@ -145,7 +151,7 @@ class _Collector:
                         )
                     )
                 else:
-                    collect[type(record)](unit, record)
+                    collect.get(type(record), add_row)(unit, record)
             settle(Settlement.DURABLE)
 
     def _claim(self, unit: Unit, record: ClaimRecord) -> None:
@@ -288,6 +294,7 @@ def apply_batch(
         yield COUNT_DEVIATIONS, [(*key, *rows.deviations[key]) for key in sorted(rows.deviations)]
     if rows.salvaged_frames:
         yield INSERT_SALVAGED_FRAMES, [rows.salvaged_frames[key] for key in sorted(rows.salvaged_frames)]
+    yield from rows.rows.statements()
     if rows.events:
         events = _event_rows(rows.events, sequence, started, stopped)
         if events:
@@ -322,7 +329,13 @@ def _event_rows(
                 continue
             body = {**body, "matched": stop.matched}
         rows.append(
-            (sequence + len(rows) + 1, unit.station_id, record.kind, unit.received_at, encode_json(body).decode())
+            (
+                sequence + len(rows) + 1,
+                unit.station_id or None,
+                record.kind,
+                unit.received_at,
+                encode_json(body).decode(),
+            )
         )
     if len(rows) > EVENTS_PER_BATCH:
         raise StorageError(f"a batch of {len(rows)} events; at most {EVENTS_PER_BATCH} have a place in one transaction")

@@ -7,7 +7,7 @@ Reading is SQLAlchemy Core, compiled for the dialect and executed by the driver;
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from sqlalchemy import ColumnElement, FromClause, Select, select, tuple_
@@ -19,29 +19,33 @@ from chargewright.csms.storage.base import (
     IdTagRow,
     MeterValueRow,
     QuarantinedFrame,
+    RowType,
     StartRecord,
     StationRow,
     StorageError,
     Unit,
 )
 from chargewright.csms.storage.journal import GroupCommitJournal
+from chargewright.csms.storage.mapping import MAPPINGS
+from chargewright.csms.storage.rows.base import Row
 from chargewright.csms.storage.statements import (
     ADD_STATIONS,
     INSERT_QUARANTINE,
     PROBE,
-    PUT_ID_TAGS,
     PUT_STATIONS,
     TOUCH_STATIONS,
     Statement,
 )
-from chargewright.csms.storage.tables import event, id_tag, meter_value, quarantine, station
+from chargewright.csms.storage.tables import event, meter_value, quarantine, station
 from chargewright.csms.storage.transactions import Rows, TransactionIds, TransactionIdsExhausted
+from chargewright.csms.storage.views import VIEWS, View
 
 __all__ = ["Database", "MeterValueFilter", "compile_select", "keep_in_quarantine", "storable"]
 
 STATION_COLUMNS: Final = tuple(station.c[name] for name in StationRow.__struct_fields__)
 METER_VALUE_COLUMNS: Final = tuple(meter_value.c[name] for name in MeterValueRow.__struct_fields__)
-ID_TAG_COLUMNS: Final = tuple(id_tag.c[name] for name in IdTagRow.__struct_fields__)
+# More rows than a table in memory may have.
+NO_LIMIT: Final = 2**31
 
 
 class MeterValueFilter(msgspec.Struct, frozen=True):
@@ -144,12 +148,13 @@ class Database(ABC):
         return await self._fetch(*compile_select(statement, self._dialect))
 
     async def stations(self) -> list[StationRow]:
-        """Every station, for the directory."""
-        return [_station_row(row) for row in await self.select(select(*STATION_COLUMNS).order_by(station.c.id))]
+        """Every station that is in service, for the directory."""
+        statement = select(*STATION_COLUMNS).where(station.c.removed_at.is_(None)).order_by(station.c.id)
+        return [_station_row(row) for row in await self.select(statement)]
 
     async def id_tags(self) -> list[IdTagRow]:
         """Every id tag, for the authorization service."""
-        return [_id_tag_row(row) for row in await self.select(select(*ID_TAG_COLUMNS).order_by(id_tag.c.id))]
+        return await self.page(IdTagRow, limit=NO_LIMIT)
 
     async def add_station(self, row: StationRow) -> StationRow:
         """Insert by identity (`id` is ignored), or return the row that is there already."""
@@ -170,12 +175,38 @@ class Database(ABC):
 
     async def put_id_tag(self, row: IdTagRow) -> IdTagRow:
         """Insert or overwrite the tag with that casefolded text."""
-        key = row.id_tag.casefold()
-        await self._write([(PUT_ID_TAGS, [(row.id_tag, key, row.parent_id_tag, row.expires_at, row.blocked)])])
-        found = await self.select(select(*ID_TAG_COLUMNS).where(id_tag.c.id_tag_key == key))
+        mapped = MAPPINGS[IdTagRow]
+        await self._write([(mapped.write, [mapped.values(row)])])
+        found = await self.page(IdTagRow, {"id_tag_key": row.id_tag.casefold()})
         if not found:
             raise StorageError(f"id tag {row.id_tag!r} was written and is not there")
-        return _id_tag_row(found[0])
+        return found[0]
+
+    async def page(
+        self,
+        kind: type[RowType],
+        where: Mapping[str, Any] | None = None,
+        *,
+        order: str = "id",
+        descending: bool = False,
+        after: tuple[Any, int] | None = None,
+        limit: int = 100,
+    ) -> list[RowType]:
+        """Rows of a kind that `views.py` lists, in the order of (column `order`, id)."""
+        view = _view(kind)
+        rows = await self.select(view.page(where or {}, order, descending, after, limit))
+        return [cast(RowType, view.row(row)) for row in rows]
+
+    async def count(
+        self, kind: type[Row], where: Mapping[str, Any] | None = None, *, by: str | None = None
+    ) -> dict[Any, int]:
+        """How many rows there are for each value of the column `by`; without it, all of them under None."""
+        rows = await self.select(_view(kind).count(where or {}, by))
+        return {None: int(rows[0][0])} if by is None else {row[0]: int(row[1]) for row in rows}
+
+    @abstractmethod
+    async def reserve_numbers(self, name: str, count: int = 1) -> int:
+        """The first of `count` numbers in a row that nobody has had, on any node, of the series `name` (from 1)."""
 
     async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
         """The next events that every reader may see: never one with an open transaction before it."""
@@ -273,14 +304,16 @@ class Database(ABC):
 
 def _station_row(row: Sequence[Any]) -> StationRow:
     values = dict(zip(StationRow.__struct_fields__, row, strict=True))
-    values["booted"] = bool(values["booted"])
+    for name in ("automatic", "booted"):
+        values[name] = bool(values[name])  # SQLite has numbers there
     return StationRow(**values)
 
 
-def _id_tag_row(row: Sequence[Any]) -> IdTagRow:
-    values = dict(zip(IdTagRow.__struct_fields__, row, strict=True))
-    values["blocked"] = bool(values["blocked"])
-    return IdTagRow(**values)
+def _view(kind: type[Row]) -> View:
+    view = VIEWS.get(kind)
+    if view is None:
+        raise StorageError(f"rows of {kind.__name__} cannot be listed")
+    return view
 
 
 def _ignore_claim(station_id: int, epoch: int, node: str) -> None:

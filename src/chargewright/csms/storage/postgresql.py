@@ -29,7 +29,7 @@ from chargewright.csms.storage.database import Database, MeterValueFilter, keep_
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.migration import MIGRATION_LOCK, migrate_postgresql
 from chargewright.csms.storage.notifications import Notifications
-from chargewright.csms.storage.statements import Statement
+from chargewright.csms.storage.statements import RESERVE_NUMBERS, Statement
 from chargewright.csms.storage.tables import event
 from chargewright.csms.storage.transactions import Rows, TransactionIds
 from chargewright.csms.storage.url import shown_url
@@ -233,6 +233,17 @@ class PostgresqlStorage(Database):
             raise
         except Exception as error:
             raise storage_error(error, steps[0][0].purpose) from error
+
+    async def reserve_numbers(self, name: str, count: int = 1) -> int:
+        """The first of `count` numbers in a row that nobody has had, on any node, of the series `name`."""
+        try:
+            async with self._pool.acquire(timeout=COMMAND_TIMEOUT_SECONDS) as connection, connection.transaction():
+                answer = await _execute(connection, RESERVE_NUMBERS, [(name, count + 1)])
+        except StorageError:
+            raise
+        except Exception as error:
+            raise storage_error(error, RESERVE_NUMBERS.purpose) from error
+        return int(answer[0][0]) - count
 
     async def _fetch(self, statement: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
         try:

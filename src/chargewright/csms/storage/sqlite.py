@@ -29,7 +29,7 @@ from chargewright.csms.storage.database import Database, MeterValueFilter, keep_
 from chargewright.csms.storage.deferred_index import DeferredIndex, select_meter_values
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.migration import migrate_sqlite
-from chargewright.csms.storage.statements import SQLITE_CHUNKS, Statement
+from chargewright.csms.storage.statements import RESERVE_NUMBERS, SQLITE_CHUNKS, Statement
 from chargewright.csms.storage.transactions import Rows, TransactionIds
 from chargewright.errors import ConfigurationError
 
@@ -273,18 +273,28 @@ class SqliteStorage(Database):
         # begin.
         await asyncio.shield(asyncio.get_running_loop().create_task(self._write_alone(steps)))
 
-    async def _write_alone(self, steps: Sequence[tuple[Statement, Rows]]) -> None:
+    async def _write_alone(self, steps: Sequence[tuple[Statement, Rows]]) -> Rows:
+        """Run the steps in one transaction; the answer of the last one."""
+        answer: Rows = []
         async with self._write_lock:
             try:
                 self._begin()
                 for statement, rows in steps:
-                    self._execute(statement, rows)
+                    answer = self._execute(statement, rows)
                 await self._end(steps[0][0].purpose)
             except BaseException as error:
                 self._rollback()
                 if isinstance(error, (StorageError, asyncio.CancelledError)) or not isinstance(error, Exception):
                     raise
                 raise storage_error(error, steps[0][0].purpose) from error
+        return answer
+
+    async def reserve_numbers(self, name: str, count: int = 1) -> int:
+        """The first of `count` numbers in a row that nobody has had of the series `name`."""
+        answer = await asyncio.shield(
+            asyncio.get_running_loop().create_task(self._write_alone([(RESERVE_NUMBERS, [(name, count + 1)])]))
+        )
+        return int(answer[0][0]) - count
 
     async def _fetch(self, statement: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
         try:

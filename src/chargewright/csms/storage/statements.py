@@ -215,6 +215,8 @@ OPERATOR_COLUMNS: Final = (
     ("ping_interval_seconds", REAL),
     ("serial_number", TEXT),
     ("ocpp_version", TEXT),
+    ("automatic", BOOL),
+    ("maximum_power_w", REAL),
     ("epoch", INT),
     ("booted", BOOL),
 )
@@ -229,15 +231,8 @@ PUT_STATIONS: Final = _insert(
     "ON CONFLICT (identity) DO UPDATE SET security_profile = excluded.security_profile, "
     "credential_hash = excluded.credential_hash, registration = excluded.registration, tolerance = excluded.tolerance, "
     "time_zone = excluded.time_zone, ping_interval_seconds = excluded.ping_interval_seconds, "
-    "serial_number = excluded.serial_number, ocpp_version = excluded.ocpp_version",
-)
-
-PUT_ID_TAGS: Final = _insert(
-    "write id tags",
-    "id_tag",
-    (("id_tag", TEXT), ("id_tag_key", TEXT), ("parent_id_tag", TEXT), ("expires_at", INT), ("blocked", BOOL)),
-    "ON CONFLICT (id_tag_key) DO UPDATE SET id_tag = excluded.id_tag, parent_id_tag = excluded.parent_id_tag, "
-    "expires_at = excluded.expires_at, blocked = excluded.blocked",
+    "serial_number = excluded.serial_number, ocpp_version = excluded.ocpp_version, automatic = excluded.automatic, "
+    "maximum_power_w = excluded.maximum_power_w, removed_at = NULL",
 )
 
 PROBE: Final = _insert(
@@ -248,6 +243,14 @@ PROBE: Final = _insert(
 )
 
 # --- transactions -----------------------------------------------------------------------------------------------------
+
+RESERVE_NUMBERS: Final = Statement(
+    "reserve numbers",
+    "INSERT INTO id_block ({columns}) {rows} ON CONFLICT (name) DO UPDATE "
+    "SET next_value = id_block.next_value + excluded.next_value - 1 RETURNING next_value",
+    (("name", TEXT), ("next_value", INT)),
+    returns=True,
+)
 
 RESERVE_TRANSACTION_IDS: Final = Statement(
     "reserve transaction ids",

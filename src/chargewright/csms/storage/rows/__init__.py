@@ -1,0 +1,1 @@
+"""Rows as structs: what services put into units and read from lists."""
