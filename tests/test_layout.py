@@ -16,7 +16,17 @@ WITHOUT_TEST = {
     "cli/main.py": "mounts the commands; every command is run as a process by its own test",
     "transport/connection.py": "Protocols and plain data; held by tests/transport/test_conformance.py",
     "csms/storage/base.py": "Protocols and records; held by tests/csms/storage/test_suite.py",
+    "csms/storage/records.py": "records as plain data; held by tests/csms/storage/test_suite.py",
+    "csms/storage/views.py": "held with what it reads by tests/csms/storage/test_mapping.py",
+    **{
+        f"csms/storage/{folder}/{name}.py": "plain data; held by test_tables.py and test_mapping.py"
+        for folder in ("rows", "tables")
+        for name in ("base", "charging", "commands", "core", "upkeep")
+    },
+    "csms/outcomes.py": "plain data",
     "csms/ports.py": "Protocols that services see",
+    "csms/services/registry.py": "a struct of services; held by tests/csms/test_assembly.py",
+    "csms/services/service.py": "the base of services; held by tests/csms/test_assembly.py",
     "station/hardware/interface.py": "Protocols of the hardware",
     "station/context.py": "what every block is given",
 }

@@ -22,22 +22,20 @@ from chargewright.csms.admission import AdmissionRules, Doorkeeper
 from chargewright.csms.adoption import Adoption
 from chargewright.csms.api.application import create_api
 from chargewright.csms.api.server import HttpServer
+from chargewright.csms.assembly import make_services
 from chargewright.csms.config import Settings, split_address
 from chargewright.csms.credentials import CredentialKeeper
 from chargewright.csms.directory import Directory
 from chargewright.csms.event_feed import EventFeed
 from chargewright.csms.exposure import check_exposure
-from chargewright.csms.handlers.table import HANDLERS, Services
+from chargewright.csms.handlers.table import HANDLERS
 from chargewright.csms.installation import close_database, lock_directory, open_database
 from chargewright.csms.instants import UnreadableTimes, microseconds
 from chargewright.csms.outage import OutageWatch
 from chargewright.csms.seed import Seed, apply_seed, read_seed, stations_with
-from chargewright.csms.services.authorization import AuthorizationService
-from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
-from chargewright.csms.services.events import EventsService, make_event
-from chargewright.csms.services.metering import MeteringService
-from chargewright.csms.services.stations import StationsService
-from chargewright.csms.services.transactions import TransactionsService
+from chargewright.csms.services.data_transfer import VendorExtension
+from chargewright.csms.services.events import make_event
+from chargewright.csms.services.registry import Services
 from chargewright.csms.session import Hold, Session, SessionPorts
 from chargewright.csms.sessions import FightRules, Sessions
 from chargewright.csms.side_thread import SideThread
@@ -115,6 +113,7 @@ class Csms:
         self._outage: OutageWatch | None = None
         self._feed: EventFeed | None = None
         self._ports: SessionPorts | None = None
+        self._services: Services | None = None
         self._listener: Listener | None = None
         self._http: HttpServer | None = None
         self._side_thread = SideThread("chargewright large messages")
@@ -154,6 +153,8 @@ class Csms:
             await apply_seed(one, storage, self._directory, credentials.hash, where)
         self._join(storage, credentials.key)
         storage.journal.begin()
+        for service in self._services or ():
+            await service.load()
         self._begin_watching(storage)
         await self._listen()
         self._not_ready = None
@@ -162,19 +163,8 @@ class Csms:
     def _join(self, storage: Storage, credential_key: bytes) -> None:
         """Put the parts together."""
         settings = self.settings
-        events = EventsService()
-        metering = MeteringService()
-        services = Services(
-            authorization=AuthorizationService(self._directory, accepts_unknown=settings.unknown_id_tags == "accept"),
-            data_transfer=DataTransferService(self._vendors),
-            metering=metering,
-            stations=StationsService(
-                self._directory,
-                events,
-                heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
-                boot_retry_interval_seconds=settings.boot_retry_interval_seconds,
-            ),
-            transactions=TransactionsService(metering, events),
+        services = self._services = make_services(
+            settings, storage, self._directory, self._clock, self._entropy, self._vendors
         )
         self._ports = SessionPorts(
             clock=self._clock,
@@ -232,6 +222,9 @@ class Csms:
         self._feed.begin()
         self._begin_task(self._outage.watch(), "outage watch")
         self._begin_task(self._touch(storage), "last seen")
+        for service in self._services or ():
+            for name, loop in service.work().items():
+                self._begin_task(loop(), name)
 
     async def _listen(self) -> None:
         settings = self.settings

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from chargewright.csms.instants import UnreadableTimes, microseconds
+from chargewright.csms.outcomes import Outcome
 from chargewright.csms.payload import payload_digest
 from chargewright.csms.storage.base import DeviationRecord, Record, StationRow, Unit
 from chargewright.protocol.v16.base import Message, Timestamp
 from chargewright.protocol.v16.salvage import Deviation
 
-__all__ = ["Answer", "CallContext", "WhenDurable"]
+__all__ = ["Answer", "CallContext", "CommandSender", "Ledger", "WhenDurable"]
 
 Response = TypeVar("Response", bound=Message)
 
@@ -28,6 +29,30 @@ class WhenDurable(Generic[Response]):
 Answer: TypeAlias = Response | WhenDurable[Response]
 
 
+class Ledger(Protocol):
+    """Where services write what no CALL of a station caused."""
+
+    async def write(self, station_id: int, *records: Record) -> None:
+        """Commit the records as one unit (`NO_STATION` for those of none), and return when they are durable.
+
+        Raises `StorageUnavailable` when the database did not confirm in time (they may get there yet), `StorageError`
+        when it refused them.
+        """
+
+
+class CommandSender(Protocol):
+    """Sends commands to stations: one at a time for each, in the order of asking."""
+
+    def is_connected(self, station_id: int) -> bool:
+        """Whether the station has a connection here, and may be sent commands: its boot was accepted, or is pending."""
+
+    async def send(self, station_id: int, request: Message, *, timeout_seconds: float | None = None) -> Outcome:
+        """Send one command and wait for its end; the time limit, in seconds, begins now (None: the server's setting).
+
+        Its outcome is noted by the services concerned before this returns. Raises `QueueFull`.
+        """
+
+
 class CallContext:
     """One CALL of a station.
 
@@ -39,6 +64,7 @@ class CallContext:
     __slots__ = (
         "_payload_digest",
         "_unreadable_times",
+        "afterwards",
         "deviations",
         "now",
         "received_at",
@@ -67,10 +93,18 @@ class CallContext:
         self.deviations = deviations
         self._unreadable_times = unreadable_times
         self._payload_digest = b""
+        self.afterwards: list[Callable[[], None]] | None = None
 
     def add(self, record: Record) -> None:
         """Put one more record into the CALL's unit."""
         self.unit.records.append(record)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Call `act` on the event loop's thread once the unit is committed, also where the connection is gone by then
+        and nobody is answered; never when it is not committed. What is in memory follows the database this way."""
+        if self.afterwards is None:
+            self.afterwards = []
+        self.afterwards.append(act)
 
     def when_durable(self, build: Callable[[], Response]) -> WhenDurable[Response]:
         """Answer with what `build` returns, once the unit is committed."""

@@ -348,6 +348,9 @@ class Session:
 
     def settled(self, call: Call, settlement: Settlement) -> None:
         """A CALL's unit is settled: answer it, unless it was answered already or its connection is gone."""
+        if call.afterwards is not None and settlement is Settlement.DURABLE:
+            for act in call.afterwards:
+                self._act(act)
         build = call.build
         if build is None:
             if settlement is not Settlement.DURABLE:
@@ -365,6 +368,12 @@ class Session:
             self._send()
         if self._holds and self._unanswered < self._ports.unanswered_calls:
             self.release(Hold.UNANSWERED)
+
+    def _act(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception:
+            _log.exception("following a commit failed", station=self.station.identity)
 
     def _answer(self, call: Call, build: Callable[[], Message]) -> None:
         try:

@@ -3,28 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from chargewright.csms.ports import Answer, CallContext
-from chargewright.csms.services.authorization import AuthorizationService
-from chargewright.csms.services.data_transfer import DataTransferService
-from chargewright.csms.services.metering import MeteringService
-from chargewright.csms.services.stations import StationsService
-from chargewright.csms.services.transactions import TransactionsService
+from chargewright.csms.services.registry import Services
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST
 from chargewright.protocol.v16.base import Message
 
 __all__ = ["HANDLERS", "Handler", "Services", "handles"]
-
-
-class Services(msgspec.Struct, frozen=True):
-    """What handlers may use."""
-
-    authorization: AuthorizationService
-    data_transfer: DataTransferService
-    metering: MeteringService
-    stations: StationsService
-    transactions: TransactionsService
 
 
 Request = TypeVar("Request", bound=Message)

@@ -2,13 +2,14 @@
 
 from chargewright.csms.directory import Directory
 from chargewright.csms.instants import moment
+from chargewright.csms.services.service import Service
 from chargewright.protocol.v16.base import UNSET, Timestamp
 from chargewright.protocol.v16.datatypes import AuthorizationStatus, IdTagInfo
 
 __all__ = ["AuthorizationService"]
 
 
-class AuthorizationService:
+class AuthorizationService(Service):
     """Decides by the id tags of the directory; `accepts_unknown` is the operator's choice for all others."""
 
     def __init__(self, directory: Directory, *, accepts_unknown: bool) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from chargewright.csms.ports import CallContext
+from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import DataTransferRecord
 from chargewright.protocol.v16.base import UNSET, UnsetType
 from chargewright.protocol.v16.core import DataTransferRequest, DataTransferResponse, DataTransferStatus
@@ -27,7 +28,7 @@ class Reply(msgspec.Struct, frozen=True):
 VendorExtension = Callable[[str, str | None, str | None], Reply]
 
 
-class DataTransferService:
+class DataTransferService(Service):
     """Stores every DataTransfer and lets the vendor's extension answer; without one, UnknownVendorId."""
 
     def __init__(self, vendors: Mapping[str, VendorExtension]) -> None:

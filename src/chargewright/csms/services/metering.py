@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from chargewright.csms.ports import CallContext
+from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import NO_TRANSACTION, MeterValueRecord
 from chargewright.protocol.v16.base import UNSET, UnsetType, encode_hook
 from chargewright.protocol.v16.datatypes import (
@@ -39,7 +40,7 @@ def content_hash(content: bytes) -> int:
     return number
 
 
-class MeteringService:
+class MeteringService(Service):
     """Turns MeterValue structures (§7.33) into records."""
 
     def __init__(self) -> None:

@@ -3,6 +3,7 @@
 from chargewright.csms.directory import Directory
 from chargewright.csms.ports import CallContext
 from chargewright.csms.services.events import EventsService
+from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import BootRecord, StatusRecord
 from chargewright.protocol.v16.base import UnsetType
 from chargewright.protocol.v16.core import (
@@ -15,7 +16,7 @@ from chargewright.protocol.v16.core import (
 __all__ = ["StationsService"]
 
 
-class StationsService:
+class StationsService(Service):
     """Registration and status. Intervals in seconds, see the settings of the same names."""
 
     def __init__(

@@ -8,6 +8,7 @@ import msgspec
 from chargewright.csms.ports import CallContext
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.metering import MeteringService, content_hash
+from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import TIME_UNREADABLE, UNKNOWN_CONNECTOR, MeterValueRecord, StartRecord, StopRecord
 from chargewright.protocol.v16.base import INT64_MAX, UnsetType
 from chargewright.protocol.v16.core import StartTransactionRequest, StopTransactionRequest
@@ -26,7 +27,7 @@ _FLAGS: Final = {
 _UNREADABLE: Final = (DeviationKind.UNREADABLE_REQUIRED, DeviationKind.TOO_LARGE)
 
 
-class TransactionsService:
+class TransactionsService(Service):
     """Starts and stops. The journal tells a repeat from a new transaction, by content."""
 
     def __init__(self, metering: MeteringService, events: EventsService) -> None:

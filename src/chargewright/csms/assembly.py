@@ -1,0 +1,42 @@
+"""Putting the services of a CSMS together."""
+
+from collections.abc import Callable, Mapping
+
+from chargewright.clock import Clock
+from chargewright.csms.config import Settings
+from chargewright.csms.directory import Directory
+from chargewright.csms.services.authorization import AuthorizationService
+from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
+from chargewright.csms.services.events import EventsService
+from chargewright.csms.services.metering import MeteringService
+from chargewright.csms.services.registry import Services
+from chargewright.csms.services.stations import StationsService
+from chargewright.csms.services.transactions import TransactionsService
+from chargewright.csms.storage.base import Storage
+
+__all__ = ["make_services"]
+
+
+def make_services(
+    settings: Settings,
+    storage: Storage,
+    directory: Directory,
+    clock: Clock,
+    entropy: Callable[[int], bytes],
+    vendors: Mapping[str, VendorExtension],
+) -> Services:
+    """One of each service."""
+    events = EventsService()
+    metering = MeteringService()
+    return Services(
+        authorization=AuthorizationService(directory, accepts_unknown=settings.unknown_id_tags == "accept"),
+        data_transfer=DataTransferService(vendors),
+        metering=metering,
+        stations=StationsService(
+            directory,
+            events,
+            heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
+            boot_retry_interval_seconds=settings.boot_retry_interval_seconds,
+        ),
+        transactions=TransactionsService(metering, events),
+    )

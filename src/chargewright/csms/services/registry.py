@@ -1,0 +1,28 @@
+"""All services, for handlers, commands and the API."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from chargewright.csms.services.authorization import AuthorizationService
+from chargewright.csms.services.data_transfer import DataTransferService
+from chargewright.csms.services.metering import MeteringService
+from chargewright.csms.services.service import Service
+from chargewright.csms.services.stations import StationsService
+from chargewright.csms.services.transactions import TransactionsService
+
+__all__ = ["Services"]
+
+
+class Services(msgspec.Struct, frozen=True):
+    """One of each, in the order in which they are loaded."""
+
+    authorization: AuthorizationService
+    data_transfer: DataTransferService
+    metering: MeteringService
+    stations: StationsService
+    transactions: TransactionsService
+
+    def __iter__(self) -> Iterator[Service]:
+        """Every service, for loading and for their work."""
+        return (getattr(self, name) for name in self.__struct_fields__)
