@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.nodes"]
 
 TESTS = Path(__file__).parent
 # pytest's own words where a mark gives none.

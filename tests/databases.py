@@ -7,8 +7,9 @@ import shutil
 import sqlite3
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,25 @@ class TestDatabase:
             return database.execute(statement).fetchall()
         finally:
             database.close()
+
+    @asynccontextmanager
+    async def blocked(self) -> AsyncIterator[None]:
+        """Meanwhile nobody else can write, as if the disk hung: it is there, and no commit ever ends."""
+        if self.file is None:
+            connection = await asyncpg.connect(self.url)
+            try:
+                async with connection.transaction():
+                    await connection.execute("LOCK TABLE station, setting, event IN ACCESS EXCLUSIVE MODE")
+                    yield
+            finally:
+                await connection.close()
+            return
+        blocker = sqlite3.connect(self.file, isolation_level=None)
+        try:
+            blocker.execute("BEGIN IMMEDIATE")
+            yield
+        finally:
+            blocker.close()
 
     async def value(self, statement: str) -> Any:
         """The one value that a statement returns."""
