@@ -34,7 +34,7 @@ WITHOUT_TEST = {
 WITHOUT_SOURCE = {
     "test_layout.py",
     "test_documentation.py",
-    "test_tables.py",
+    "csms/storage/test_tables.py",
     "csms/test_field_behaviour.py",
     "csms/test_promises.py",
     "csms/storage/test_suite.py",
