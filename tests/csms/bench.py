@@ -8,6 +8,7 @@ from typing import Any
 from chargewright.clock import ManualClock
 from chargewright.csms.app import Csms
 from chargewright.csms.storage.database import Database
+from chargewright.errors import ConnectionLost
 from chargewright.transport.connection import Admission, CloseInfo, Peer, UpgradeRequest
 
 __all__ = ["FakeConnection", "Workbench"]
@@ -23,6 +24,7 @@ class FakeConnection:
         self.sent: list[Any] = []
         self.closed_with: tuple[int, str] | None = None
         self.was_aborted = False
+        self.is_deaf = False  # does not read; its buffers are full
         self.is_read = asyncio.Event()  # not paused
         self.has_spoken = asyncio.Event()
         self.on_message: Any = None
@@ -31,6 +33,9 @@ class FakeConnection:
 
     def send(self, message: bytes) -> None:
         assert self.is_open
+        if self.is_deaf:
+            self.abort()
+            raise ConnectionLost("it does not take what it is sent")
         self.sent.append(json.loads(message))
         self.has_spoken.set()
 

@@ -107,6 +107,20 @@ async def test_too_many_unanswered_calls_stop_the_reading(start_bench: Any) -> N
     assert [connection.answer_to(call_id)[0] for call_id in calls] == [3, 3, 3]
 
 
+async def test_a_station_that_does_not_read_is_dropped_without_a_failure(bench: Workbench) -> None:
+    connection = await bench.connect()
+    connection.call("StatusNotification", STATUS)
+    connection.is_deaf = True
+    with capture_logs() as entries:
+        await bench.settle()
+    assert [(entry["log_level"], entry["event"]) for entry in entries] == [("warning", "a station was dropped")]
+    assert connection.was_aborted
+    # The message itself is stored: it may be sent again.
+    assert await bench.rows("SELECT status FROM connector") == [("Available",)]
+    later = await bench.connect()
+    assert (await bench.exchange(later, "Heartbeat", {}))[0] == 3
+
+
 async def test_pressure_of_the_journal_stops_every_reading(bench: Workbench) -> None:
     first = await bench.connect("A1")
     bench.storage.journal.on_pressure(True)

@@ -35,6 +35,7 @@ from chargewright.csms.storage.base import (
     Unit,
 )
 from chargewright.csms.strictness import salvage_times
+from chargewright.errors import ConnectionLost
 from chargewright.protocol.v16.actions import ACTIONS, Role
 from chargewright.protocol.v16.base import Message, Timestamp
 from chargewright.protocol.v16.salvage import salvage
@@ -403,8 +404,12 @@ class Session:
     def _send(self) -> None:
         messages = self._rpc.messages_to_send()
         if messages and self.connection.is_open:
-            for message in messages:
-                self.connection.send(message)
+            try:
+                for message in messages:
+                    self.connection.send(message)
+            except ConnectionLost as lost:
+                # It sends and does not read: the transport has dropped it at its bound.
+                _log.warning("a station was dropped", station=self.station.identity, reason=str(lost))
 
     def current_time(self) -> Timestamp:
         """What `currentTime` says just now."""
