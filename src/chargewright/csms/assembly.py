@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from chargewright.clock import Clock
 from chargewright.csms.config import Settings
 from chargewright.csms.directory import Directory
+from chargewright.csms.ledger import JournalLedger
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
 from chargewright.csms.services.events import EventsService
+from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.registry import Services
 from chargewright.csms.services.stations import StationsService
@@ -27,10 +29,12 @@ def make_services(
 ) -> Services:
     """One of each service."""
     events = EventsService()
+    ledger = JournalLedger(storage.journal, clock)
     metering = MeteringService()
     return Services(
         authorization=AuthorizationService(directory, accepts_unknown=settings.unknown_id_tags == "accept"),
         data_transfer=DataTransferService(vendors),
+        groups=GroupsService(storage, ledger),
         metering=metering,
         stations=StationsService(
             directory,

@@ -9,7 +9,13 @@ from chargewright.csms.storage.mapping import MAPPINGS, Mapped, Mode
 from chargewright.csms.storage.records import EventRecord, IdTagRow
 from chargewright.csms.storage.rows.base import In, Range, Removal
 from chargewright.csms.storage.rows.charging import ReservationRow
-from chargewright.csms.storage.rows.core import SettingRow, StationChange, StationDetailRow
+from chargewright.csms.storage.rows.core import (
+    SettingRow,
+    StationChange,
+    StationDetailRow,
+    StationGroupMemberRow,
+    StationGroupRow,
+)
 from chargewright.csms.storage.rows.upkeep import FirmwareStatusRow
 
 
@@ -51,6 +57,15 @@ async def test_of_rows_with_one_key_the_last_one_counts_in_a_batch_and_later(des
     assert [row.state for row in await desk.storage.page(ReservationRow)] == ["second"]
     await desk.write(reservation(station, 7, "third"))
     assert [row.state for row in await desk.storage.page(ReservationRow)] == ["third"]
+
+
+async def test_a_row_that_is_all_key_is_written_once(desk: Any) -> None:
+    assert await desk.write(StationGroupRow(name="yard", time_zone="UTC")) is Settlement.DURABLE
+    (group,) = await desk.storage.page(StationGroupRow, {"name": "yard"})
+    member = StationGroupMemberRow(station_id=desk.stations[0], station_group_id=group.id)
+    for _ in range(2):
+        assert await desk.write(member) is Settlement.DURABLE
+    assert await desk.storage.count(StationGroupMemberRow, {"station_group_id": group.id}) == {None: 1}
 
 
 async def test_rows_without_a_key_are_all_added(desk: Any) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService
+from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.service import Service
 from chargewright.csms.services.stations import StationsService
@@ -19,6 +20,7 @@ class Services(msgspec.Struct, frozen=True):
 
     authorization: AuthorizationService
     data_transfer: DataTransferService
+    groups: GroupsService
     metering: MeteringService
     stations: StationsService
     transactions: TransactionsService

@@ -83,7 +83,7 @@ class Mapped:
             text = f"WITH k({{columns}}) AS ({{rows}}) UPDATE {table} SET {assignments} FROM k WHERE {condition}"  # noqa: S608  # names, no values
             return Statement(purpose, text, self._typed(columns))
         text = f"INSERT INTO {table} ({{columns}}) {{rows}}"  # names, no values
-        if self.mode is Mode.PUT:
+        if self.mode is Mode.PUT and others:
             assignments = ", ".join(f"{name} = excluded.{name}" for name in others)
             text += f" ON CONFLICT ({key}) DO UPDATE SET {assignments}"
         elif self.key:
