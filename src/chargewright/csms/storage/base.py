@@ -216,6 +216,10 @@ class Storage(Protocol):
     async def reserve_numbers(self, name: str, count: int = 1) -> int:
         """The first of `count` numbers in a row that nobody has had, on any node, of the series `name` (from 1)."""
 
+    async def forget(self, kind: str, before: int, limit: int = 500) -> int:
+        """Remove at most `limit` rows of a kind (the keys of `ageing.py:AGEING`) older than `before` µs from each of
+        its tables; returns how many went, 0 when nothing is old enough."""
+
     async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
         """The next events that every reader may see: never one with an open transaction before it."""
 

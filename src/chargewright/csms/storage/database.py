@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, select, tuple_
 from sqlalchemy.engine import Dialect
 
 from chargewright.clock import Clock
+from chargewright.csms.storage.ageing import AGEING, Ageing
 from chargewright.csms.storage.base import (
     EventRow,
     IdTagRow,
@@ -203,6 +204,21 @@ class Database(ABC):
         """How many rows there are for each value of the column `by`; without it, all of them under None."""
         rows = await self.select(_view(kind).count(where or {}, by))
         return {None: int(rows[0][0])} if by is None else {row[0]: int(row[1]) for row in rows}
+
+    async def forget(self, kind: str, before: int, limit: int = 500) -> int:
+        """Remove at most `limit` rows of a kind (see `ageing.py`) older than `before` µs from each of its tables;
+        returns how many went."""
+        removed = 0
+        for ageing in self._ageing(kind):
+            removed += len(await self._write_answered([(step, [(before, limit)]) for step in ageing.steps]))
+        return removed
+
+    def _ageing(self, kind: str) -> Sequence[Ageing]:
+        return AGEING[kind]
+
+    @abstractmethod
+    async def _write_answered(self, steps: Sequence[tuple[Statement, Rows]]) -> Rows:
+        """`_write`, with what the last statement returns."""
 
     @abstractmethod
     async def reserve_numbers(self, name: str, count: int = 1) -> int:

@@ -225,24 +225,23 @@ class PostgresqlStorage(Database):
     # --- the operator's writes, and reading --------------------------------------------------------------------------
 
     async def _write(self, steps: Sequence[tuple[Statement, Rows]]) -> None:
+        await self._write_answered(steps)
+
+    async def _write_answered(self, steps: Sequence[tuple[Statement, Rows]]) -> Rows:
+        answer: Rows = []
         try:
             async with self._pool.acquire(timeout=COMMAND_TIMEOUT_SECONDS) as connection, connection.transaction():
                 for statement, rows in steps:
-                    await _execute(connection, statement, rows)
+                    answer = await _execute(connection, statement, rows)
         except StorageError:
             raise
         except Exception as error:
             raise storage_error(error, steps[0][0].purpose) from error
+        return answer
 
     async def reserve_numbers(self, name: str, count: int = 1) -> int:
         """The first of `count` numbers in a row that nobody has had, on any node, of the series `name`."""
-        try:
-            async with self._pool.acquire(timeout=COMMAND_TIMEOUT_SECONDS) as connection, connection.transaction():
-                answer = await _execute(connection, RESERVE_NUMBERS, [(name, count + 1)])
-        except StorageError:
-            raise
-        except Exception as error:
-            raise storage_error(error, RESERVE_NUMBERS.purpose) from error
+        answer = await self._write_answered([(RESERVE_NUMBERS, [(name, count + 1)])])
         return int(answer[0][0]) - count
 
     async def _fetch(self, statement: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:

@@ -23,6 +23,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from chargewright.clock import Clock
+from chargewright.csms.storage.ageing import SQLITE_METER_VALUES, Ageing
 from chargewright.csms.storage.base import StationRow, StorageError, StorageUnavailable, Unit
 from chargewright.csms.storage.batch import Outcome, apply_batch
 from chargewright.csms.storage.database import Database, MeterValueFilter, keep_in_quarantine
@@ -271,7 +272,13 @@ class SqliteStorage(Database):
     async def _write(self, steps: Sequence[tuple[Statement, Rows]]) -> None:
         # Shielded: a caller that is cancelled must not leave a transaction half way, in which the next batch would
         # begin.
-        await asyncio.shield(asyncio.get_running_loop().create_task(self._write_alone(steps)))
+        await self._write_answered(steps)
+
+    async def _write_answered(self, steps: Sequence[tuple[Statement, Rows]]) -> Rows:
+        return await asyncio.shield(asyncio.get_running_loop().create_task(self._write_alone(steps)))
+
+    def _ageing(self, kind: str) -> Sequence[Ageing]:
+        return (SQLITE_METER_VALUES,) if kind == "meter_values" else super()._ageing(kind)
 
     async def _write_alone(self, steps: Sequence[tuple[Statement, Rows]]) -> Rows:
         """Run the steps in one transaction; the answer of the last one."""
@@ -291,9 +298,7 @@ class SqliteStorage(Database):
 
     async def reserve_numbers(self, name: str, count: int = 1) -> int:
         """The first of `count` numbers in a row that nobody has had of the series `name`."""
-        answer = await asyncio.shield(
-            asyncio.get_running_loop().create_task(self._write_alone([(RESERVE_NUMBERS, [(name, count + 1)])]))
-        )
+        answer = await self._write_answered([(RESERVE_NUMBERS, [(name, count + 1)])])
         return int(answer[0][0]) - count
 
     async def _fetch(self, statement: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
