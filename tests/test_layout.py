@@ -36,7 +36,6 @@ WITHOUT_SOURCE = {
     "test_documentation.py",
     "csms/storage/test_tables.py",
     "csms/test_field_behaviour.py",
-    "csms/test_promises.py",
     "csms/storage/test_suite.py",
     "transport/test_conformance.py",
     "station/test_against_ocpp_library.py",
