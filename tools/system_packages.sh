@@ -1,9 +1,11 @@
 #!/bin/sh
 # Installs the system packages that the tests need, where apt-get may; says what is missing otherwise.
 # strace: the durability tests watch the order of reads, fdatasync and answers of a running server.
+# openssl: its s_client is the other end in the tests of TLS.
 set -eu
 missing=""
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
+command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 python="${PYTHON:-python3.11}"
 "$python" -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
 [ -z "$missing" ] && exit 0

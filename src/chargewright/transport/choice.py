@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from chargewright.errors import ConfigurationError
 from chargewright.transport.connection import Admit, CloseInfo, Connection, Keepalive, Limits, Listener
+from chargewright.transport.tls_server import HandshakeFailed, ServerContext
 
 __all__ = ["Connect", "Implementation", "ImplementationName", "Listen", "implementation"]
 
@@ -21,7 +22,14 @@ class Listen(Protocol):
     """How to serve; see `picows_server.listen`."""
 
     async def __call__(
-        self, admit: Admit, host: str, port: int, *, limits: Limits = ..., ssl_context: ssl.SSLContext | None = ...
+        self,
+        admit: Admit,
+        host: str,
+        port: int,
+        *,
+        limits: Limits = ...,
+        ssl_context: ServerContext | None = ...,
+        on_handshake_failed: HandshakeFailed | None = ...,
     ) -> Listener:
         """Accept WebSockets at `host` and `port` as `admit` decides."""
 

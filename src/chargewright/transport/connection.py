@@ -167,11 +167,13 @@ class UpgradeRequest(msgspec.Struct, frozen=True):
     """The HTTP request that asks for a WebSocket.
 
     `path` is the raw target as received (still percent-encoded, with query). Header names are lower case; values are
-    text decoded as latin-1, one string per name, repeated headers joined by `, `.
+    text decoded as latin-1, one string per name, repeated headers joined by `, `. `address` is the peer's `host:port`,
+    None where the transport does not tell it.
     """
 
     path: str
     headers: Mapping[str, str]
+    address: str | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):

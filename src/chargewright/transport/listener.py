@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import ssl
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from chargewright.transport.connection import (
     INTERNAL_ERROR,
@@ -15,6 +16,7 @@ from chargewright.transport.connection import (
     Refusal,
     UpgradeRequest,
 )
+from chargewright.transport.tls_server import HandshakeFailed, ServerContext, TlsServer, handshake_failure
 
 __all__ = ["FAILED", "NOT_A_WEBSOCKET", "AdmittingListener"]
 
@@ -28,20 +30,40 @@ NOT_A_WEBSOCKET: Final = Refusal(
 _log = logging.getLogger(__name__)
 
 
-class AdmittingListener:
-    """See `Listener`."""
+class _Server(Protocol):
+    """What listens: an asyncio server, or a `TlsServer`."""
 
-    def __init__(self, admit: Admit, limits: Limits) -> None:
+    def close(self) -> None:
+        """Stop accepting."""
+
+
+class AdmittingListener:
+    """See `Listener`. `on_handshake_failed` is told of TLS that came to nothing."""
+
+    def __init__(self, admit: Admit, limits: Limits, on_handshake_failed: HandshakeFailed | None = None) -> None:
         self.limits = limits
+        self._on_handshake_failed = on_handshake_failed
         self.addresses: list[tuple[str, int]] = []
         self._admit = admit
-        self._server: asyncio.AbstractServer | None = None
+        self._server: _Server | None = None
         self._is_closing = False
         self._connections = 0
         self._nobody_left = asyncio.Event()
         self._nobody_left.set()
 
-    def serve(self, server: asyncio.AbstractServer, sockets: Sequence[Any]) -> None:
+    async def listen(
+        self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, ssl_context: ServerContext | None
+    ) -> None:
+        """Accept sockets, with TLS where there is a context; `factory` makes the protocol of each. Raises OSError."""
+        if ssl_context is None:
+            server = await asyncio.get_running_loop().create_server(factory, host, port)
+            self.serve(server, server.sockets)
+        else:
+            tls_server = TlsServer(factory, ssl_context, self.limits, self.handshake_failed)
+            await tls_server.listen(host, port)
+            self.serve(tls_server, tls_server.sockets)
+
+    def serve(self, server: _Server, sockets: Sequence[Any]) -> None:
         """Take over the listening sockets."""
         self._server = server
         self.addresses = [socket.getsockname()[:2] for socket in sockets]
@@ -67,6 +89,18 @@ class AdmittingListener:
         except Exception:
             _log.exception("deciding on the upgrade of %s failed", request.path)
             return FAILED
+
+    def handshake_failed(self, address: str, reason: str) -> None:
+        """Pass it on; TLS itself has told the peer."""
+        _log.info("the TLS handshake with %s failed: %s", address, reason)
+        if self._on_handshake_failed is not None and not self._is_closing:
+            self._on_handshake_failed(address, reason)
+
+    def never_opened(self, address: str, error: Exception | None) -> None:
+        """A socket was lost before its WebSocket opened. Under TLS 1.3 the handshake has ended for us when the peer
+        finds fault with our certificate: its alert arrives here."""
+        if isinstance(error, ssl.SSLError):
+            self.handshake_failed(address, handshake_failure(error))
 
     def connection_opened(self, connection: Connection, admission: Admission) -> None:
         """Count one more and hand it to its owner."""

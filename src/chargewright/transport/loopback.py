@@ -39,6 +39,7 @@ from chargewright.transport.connection import (
 from chargewright.transport.errors import SubprotocolNotAgreed, UpgradeRefused
 from chargewright.transport.listener import AdmittingListener
 from chargewright.transport.socket_connection import HARD_WRITE_BOUND_FACTOR
+from chargewright.transport.tls_server import HandshakeFailed, ServerContext
 
 __all__ = ["NO_FAULTS", "Faults", "LoopbackConnection", "LoopbackNetwork", "loopback_pair"]
 
@@ -318,9 +319,11 @@ class LoopbackNetwork:
         port: int = 0,
         *,
         limits: Limits = DEFAULT_LIMITS,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ServerContext | None = None,
+        on_handshake_failed: HandshakeFailed | None = None,
     ) -> AdmittingListener:
-        """Accept connections to the name `host`; OSError where another listener has it. `ssl_context` is not used."""
+        """Accept connections to the name `host`; OSError where another listener has it. What is about TLS is not
+        used."""
         if host in self._listeners:
             raise OSError(errno.EADDRINUSE, f"another listener has the name {host}")
         listener = _LoopbackListener(admit, limits, partial(self._listeners.__delitem__, host))
@@ -365,7 +368,7 @@ class LoopbackNetwork:
         listener = self._listeners.get(parts.hostname or "")
         if listener is None or not self.is_reachable:
             raise ConnectionLost(f"{request.url}: nobody is there")
-        decision = listener.decide(UpgradeRequest(path, headers))
+        decision = listener.decide(UpgradeRequest(path, headers, identity or path))
         if isinstance(decision, Refusal):
             lower = {name.lower(): value for name, value in decision.headers.items()}
             raise UpgradeRefused(decision.status, decision.text, lower)

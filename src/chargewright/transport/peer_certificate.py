@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chargewright.transport.connection import Peer
 
-__all__ = ["certificate_subject", "peer_of"]
+__all__ = ["address_of", "certificate_subject", "peer_of"]
 
 # RFC 4514 §3 short names, by the names that Python's ssl module reports.
 _SHORT_NAMES: Final = {
@@ -46,13 +46,17 @@ def _escaped(value: str) -> str:
     return text
 
 
+def address_of(extra_info: Callable[[str], Any]) -> str:
+    """`host:port` of the other end of an asyncio transport, through its `get_extra_info`."""
+    name = extra_info("peername")
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "unknown")
+
+
 def peer_of(extra_info: Callable[[str], Any], subprotocol: str | None) -> Peer:
     """What an asyncio transport, through its `get_extra_info`, tells of the other end."""
-    name = extra_info("peername")
-    address = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "unknown")
     tls = extra_info("ssl_object")
     return Peer(
-        address=address,
+        address=address_of(extra_info),
         subprotocol=subprotocol,
         certificate_subject=certificate_subject(tls.getpeercert()) if tls is not None else None,
         is_encrypted=tls is not None,

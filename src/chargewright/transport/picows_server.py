@@ -4,15 +4,23 @@ picows asks a synchronous factory about each upgrade; it parses HTTP, bounds it 
 takes too long. permessage-deflate (OCPP-J 1.6 §5.1) is declined by not answering the offer.
 """
 
-import ssl
+import asyncio
 from collections.abc import Mapping
-from typing import Any
 
-from picows import WSTransport, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener, ws_create_server
+from picows import (
+    WSAutoPingStrategy,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # compiled, and missing in its stubs
 
 from chargewright.transport.connection import DEFAULT_LIMITS, Admission, Admit, Limits, Refusal, UpgradeRequest
 from chargewright.transport.listener import FAILED, NOT_A_WEBSOCKET, AdmittingListener
-from chargewright.transport.picows_connection import LOG, USE_AIOFASTNET, PicowsConnection
+from chargewright.transport.peer_certificate import address_of
+from chargewright.transport.picows_connection import LOG, PicowsConnection
+from chargewright.transport.tls_server import HandshakeFailed, ServerContext
 
 __all__ = ["PicowsListener", "PicowsServerConnection", "listen"]
 
@@ -43,10 +51,10 @@ class PicowsServerConnection(PicowsConnection):
 class PicowsListener(AdmittingListener):
     """A listener whose connections picows serves."""
 
-    def upgrade(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
-        """Decide one upgrade; the factory that picows calls. Nothing raised in here reaches the peer."""
+    def upgrade(self, request: WSUpgradeRequest, address: str) -> WSUpgradeResponseWithListener:
+        """Decide one upgrade. Nothing raised in here reaches the peer."""
         try:
-            decision = self._decision(request)
+            decision = self._decision(request, address)
             if isinstance(decision, Admission):
                 return self._acceptance(decision)
             return _answer(decision)
@@ -55,7 +63,7 @@ class PicowsListener(AdmittingListener):
             LOG.exception("answering an upgrade failed")
             return _answer(FAILED)
 
-    def _decision(self, request: WSUpgradeRequest) -> Admission | Refusal:
+    def _decision(self, request: WSUpgradeRequest, address: str) -> Admission | Refusal:
         headers = _plain_headers(request)
         if headers.get("upgrade", "").lower() != "websocket":
             return NOT_A_WEBSOCKET
@@ -63,7 +71,7 @@ class PicowsListener(AdmittingListener):
         # write `keep-alive, Upgrade`.
         if "upgrade" in {token.strip().lower() for token in headers.get("connection", "").split(",")}:
             request.headers["Connection"] = "upgrade"
-        return self.decide(UpgradeRequest(request.path.decode("latin-1"), headers))
+        return self.decide(UpgradeRequest(request.path.decode("latin-1"), headers, address))
 
     def _acceptance(self, admission: Admission) -> WSUpgradeResponseWithListener:
         headers = {"Sec-WebSocket-Protocol": admission.subprotocol} if admission.subprotocol is not None else None
@@ -87,34 +95,77 @@ def _answer(refusal: Refusal) -> WSUpgradeResponseWithListener:
     return WSUpgradeResponseWithListener(response, None)
 
 
+class _Upgrading:
+    """The function that picows asks about an upgrade, of one socket: it is not told which."""
+
+    __slots__ = ("_listener", "address")
+
+    def __init__(self, listener: PicowsListener) -> None:
+        self._listener = listener
+        self.address = "unknown"
+
+    def __call__(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        return self._listener.upgrade(request, self.address)
+
+
+class _ServerProtocol(WSProtocol):  # type: ignore[misc]  # compiled without types
+    """picows's own protocol, which also notes the address, and how a socket ended that never became a WebSocket.
+
+    `ws_create_server` would make it without telling of either; what is passed here is what that passes.
+    """
+
+    __slots__ = ("_accepting_listener", "_upgrading")
+
+    def __init__(self, listener: PicowsListener) -> None:
+        limits = listener.limits
+        self._accepting_listener: PicowsListener = listener
+        self._upgrading: _Upgrading | None = _Upgrading(listener)
+        super().__init__(
+            None,
+            None,
+            False,
+            self._upgrading,
+            LOG,
+            True,
+            limits.handshake_seconds,
+            # We answer pings ourselves, within the bounds on writing, and send our own from one shared timer.
+            False,
+            0.0,
+            0.0,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,
+            min(limits.frame_bytes, limits.message_bytes),
+            None,
+            limits.read_buffer_bytes,
+        )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert self._upgrading is not None
+        self._upgrading.address = address_of(transport.get_extra_info)
+        # picows drops the function with the upgrade; so do we, and no address stays with an idle connection.
+        self._upgrading = None
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.listener is None:
+            self._accepting_listener.never_opened(address_of(self.transport.underlying_transport.get_extra_info), exc)
+        super().connection_lost(exc)
+
+
 async def listen(
-    admit: Admit, host: str, port: int, *, limits: Limits = DEFAULT_LIMITS, ssl_context: ssl.SSLContext | None = None
+    admit: Admit,
+    host: str,
+    port: int,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    ssl_context: ServerContext | None = None,
+    on_handshake_failed: HandshakeFailed | None = None,
 ) -> PicowsListener:
     """Accept WebSockets at `host` and `port` (0: any free port), as `admit` decides; TLS with `ssl_context`.
 
-    Raises OSError where the address cannot be had.
+    A function as `ssl_context` is asked for each handshake; `on_handshake_failed` is told the peer's address and the
+    reason of those that fail. Raises OSError where the address cannot be had.
     """
-    listener = PicowsListener(admit, limits)
-    tls: dict[str, Any] = {}
-    if ssl_context is not None:
-        tls = {
-            "ssl": ssl_context,
-            "ssl_handshake_timeout": limits.handshake_seconds,
-            "ssl_shutdown_timeout": limits.close_seconds,
-        }
-    server = await ws_create_server(
-        listener.upgrade,
-        host,
-        port,
-        websocket_handshake_timeout=limits.handshake_seconds,
-        logger_name=LOG,
-        # We answer pings ourselves, within the bounds on writing, and send our own from one shared timer.
-        enable_auto_pong=False,
-        enable_auto_ping=False,
-        max_frame_size=min(limits.frame_bytes, limits.message_bytes),
-        read_buffer_init_size=limits.read_buffer_bytes,
-        use_aiofastnet=USE_AIOFASTNET,
-        **tls,
-    )
-    listener.serve(server, server.sockets)
+    listener = PicowsListener(admit, limits, on_handshake_failed)
+    await listener.listen(lambda: _ServerProtocol(listener), host, port, ssl_context)
     return listener

@@ -34,8 +34,9 @@ from chargewright.transport.connection import (
 )
 from chargewright.transport.errors import SubprotocolNotAgreed, UpgradeRefused
 from chargewright.transport.listener import AdmittingListener
-from chargewright.transport.peer_certificate import peer_of
+from chargewright.transport.peer_certificate import address_of, peer_of
 from chargewright.transport.socket_connection import SLOTS, SocketConnection
+from chargewright.transport.tls_server import HandshakeFailed, ServerContext
 
 __all__ = ["WebsocketsConnection", "connect", "listen"]
 
@@ -183,6 +184,8 @@ class _ServerConnection(WebsocketsConnection):
         super().connection_lost(exc)
         if self._has_opened:
             self._listener.connection_lost()
+        else:
+            self._listener.never_opened(address_of(self._transport.get_extra_info), exc)
 
     def _receive_handshake(self, event: Request | Response) -> None:
         framing = self._framing
@@ -192,7 +195,8 @@ class _ServerConnection(WebsocketsConnection):
         if response.status_code != 101:
             self._refuse_upgrade(response)
             return
-        decision = self._listener.decide(UpgradeRequest(event.path, _plain_headers(event.headers)))
+        address = address_of(self._transport.get_extra_info)
+        decision = self._listener.decide(UpgradeRequest(event.path, _plain_headers(event.headers), address))
         if isinstance(decision, Refusal):
             response = framing.reject(decision.status, decision.text)
             for name, value in decision.headers.items():
@@ -281,16 +285,17 @@ def _plain_headers(headers: Any) -> Mapping[str, str]:
 
 
 async def listen(
-    admit: Admit, host: str, port: int, *, limits: Limits = DEFAULT_LIMITS, ssl_context: ssl.SSLContext | None = None
+    admit: Admit,
+    host: str,
+    port: int,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    ssl_context: ServerContext | None = None,
+    on_handshake_failed: HandshakeFailed | None = None,
 ) -> AdmittingListener:
     """Accept WebSockets at `host` and `port`; see `picows_server.listen`."""
-    listener = AdmittingListener(admit, limits)
-    tls: dict[str, Any] = {}
-    if ssl_context is not None:
-        tls = {"ssl_handshake_timeout": limits.handshake_seconds, "ssl_shutdown_timeout": limits.close_seconds}
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _ServerConnection(listener), host, port, ssl=ssl_context, **tls)
-    listener.serve(server, server.sockets)
+    listener = AdmittingListener(admit, limits, on_handshake_failed)
+    await listener.listen(lambda: _ServerConnection(listener), host, port, ssl_context)
     return listener
 
 

@@ -1,0 +1,121 @@
+"""A listening socket with TLS whose failed handshakes are told, with the peer's address and the reason.
+
+The loop's own `create_server(ssl=…)` says nothing about a failed handshake, and keeps one context for good. Here each
+handshake takes the context of its moment, so certificates can be renewed while connections live.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from chargewright.transport.connection import Limits
+
+__all__ = ["HandshakeFailed", "ServerContext", "TlsServer", "handshake_failure"]
+
+ServerContext: TypeAlias = ssl.SSLContext | Callable[[], ssl.SSLContext]
+"""A context for good, or a function that gives the one for the next handshake."""
+
+HandshakeFailed: TypeAlias = Callable[[str, str], None]
+"""Told the peer's `host:port` and the reason."""
+
+_BACKLOG: Final = 1024
+# As many at a time as other listeners take, so that no storm keeps the loop from its connections.
+_ACCEPTS_AT_A_TIME: Final = 100
+# Without file descriptors accepting is tried again after this time.
+_PAUSE_SECONDS: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class TlsServer:
+    """Accepts until it is closed; `factory` makes the protocol of each connection."""
+
+    def __init__(
+        self,
+        factory: Callable[[], asyncio.BaseProtocol],
+        context: ServerContext,
+        limits: Limits,
+        on_handshake_failed: HandshakeFailed,
+    ) -> None:
+        self.sockets: list[socket.socket] = []
+        self._factory = factory
+        self._context = context
+        self._limits = limits
+        self._on_handshake_failed = on_handshake_failed
+        self._loop = asyncio.get_running_loop()
+        self._handshakes: set[asyncio.Task[None]] = set()
+
+    async def listen(self, host: str, port: int) -> None:
+        """Bind every address of `host`; raises OSError where one cannot be had."""
+        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        try:
+            for family, kind, protocol, _, address in dict.fromkeys(found):
+                listening = socket.socket(family, kind, protocol)
+                self.sockets.append(listening)
+                listening.setblocking(False)
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                listening.bind(address)
+                listening.listen(_BACKLOG)
+        except OSError:
+            for listening in self.sockets:
+                listening.close()
+            raise
+        for listening in self.sockets:
+            self._loop.add_reader(listening, self._accept, listening)
+
+    def close(self) -> None:
+        """Stop accepting; handshakes under way go on. Idempotent."""
+        sockets, self.sockets = self.sockets, []
+        for listening in sockets:
+            self._loop.remove_reader(listening)
+            listening.close()
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(_ACCEPTS_AT_A_TIME):
+            try:
+                connection, name = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                _log.error("accepting failed, and is tried again in %s s: %s", _PAUSE_SECONDS, error)
+                self._loop.remove_reader(listening)
+                self._loop.call_later(_PAUSE_SECONDS, self._accept_again, listening)
+                return
+            connection.setblocking(False)
+            task = self._loop.create_task(self._shake_hands(connection, f"{name[0]}:{name[1]}"), name="TLS handshake")
+            self._handshakes.add(task)
+            task.add_done_callback(self._handshakes.discard)
+
+    def _accept_again(self, listening: socket.socket) -> None:
+        if listening in self.sockets:
+            self._loop.add_reader(listening, self._accept, listening)
+
+    async def _shake_hands(self, connection: socket.socket, address: str) -> None:
+        context = self._context if isinstance(self._context, ssl.SSLContext) else self._context()
+        try:
+            await self._loop.connect_accepted_socket(
+                self._factory,
+                connection,
+                ssl=context,
+                ssl_handshake_timeout=self._limits.handshake_seconds,
+                ssl_shutdown_timeout=self._limits.close_seconds,
+            )
+        except OSError as error:
+            self._on_handshake_failed(address, handshake_failure(error))
+        except Exception:
+            _log.exception("the TLS handshake with %s failed for a reason of ours", address)
+            connection.close()
+
+
+def handshake_failure(error: BaseException) -> str:
+    """The reason in OpenSSL's word where it has one (`NO_SHARED_CIPHER`, `TLSV1_ALERT_UNKNOWN_CA` …)."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason or "the TLS handshake failed"
+    if isinstance(error, ConnectionResetError):
+        return "the peer went away in the middle of the TLS handshake"
+    return str(error) or type(error).__name__
