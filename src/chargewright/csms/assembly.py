@@ -12,6 +12,7 @@ from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.registry import Services
+from chargewright.csms.services.retention import RetentionService
 from chargewright.csms.services.stations import StationsService
 from chargewright.csms.services.transactions import TransactionsService
 from chargewright.csms.storage.base import Storage
@@ -36,6 +37,7 @@ def make_services(
         data_transfer=DataTransferService(vendors),
         groups=GroupsService(storage, ledger),
         metering=metering,
+        retention=RetentionService(storage, clock, settings.retention_days(), every_seconds=settings.retention_seconds),
         stations=StationsService(
             directory,
             events,

@@ -133,6 +133,45 @@ class Settings(BaseSettings):
     events_poll_seconds: float = Field(default=1.0, gt=0)
     """How often the event log is read when this node committed nothing itself; other nodes may have."""
 
+    keep_meter_values_days: float = Field(default=0, ge=0)
+    """Days for which meter values are kept after their receipt; 0: for ever."""
+
+    keep_transactions_days: float = Field(default=0, ge=0)
+    """Days for which stopped transactions are kept; 0: for ever. Those waiting for a review stay."""
+
+    keep_connector_statuses_days: float = Field(default=365, ge=0)
+    """Days for which the history of connector statuses is kept; 0: for ever."""
+
+    keep_events_days: float = Field(default=365, ge=0)
+    """Days for which the event log is kept; 0: for ever."""
+
+    keep_data_transfers_days: float = Field(default=365, ge=0)
+    """Days for which DataTransfer messages are kept; 0: for ever."""
+
+    keep_security_events_days: float = Field(default=0, ge=0)
+    """Days for which security events and certificate requests are kept; 0: for ever."""
+
+    keep_upkeep_days: float = Field(default=365, ge=0)
+    """Days for which finished firmware updates, uploads and their reported statuses are kept; 0: for ever."""
+
+    keep_commands_days: float = Field(default=90, ge=0)
+    """Days for which finished commands that were kept or sent in bulk can be looked up; 0: for ever."""
+
+    keep_reservations_days: float = Field(default=365, ge=0)
+    """Days for which ended reservations are kept; 0: for ever."""
+
+    keep_deviations_days: float = Field(default=90, ge=0)
+    """Days for which a deviation that was not seen again stays in the list; 0: for ever."""
+
+    keep_frames_days: float = Field(default=365, ge=0)
+    """Days for which frames of mended or quarantined messages are kept; 0: for ever."""
+
+    keep_attempts_days: float = Field(default=90, ge=0)
+    """Days for which refused connection attempts are listed; 0: for ever."""
+
+    retention_seconds: float = Field(default=3600.0, gt=0)
+    """How often what is too old is removed."""
+
     node: str = ""
     """Name of this process among several on one database; empty: made from host and process id."""
 
@@ -143,6 +182,12 @@ class Settings(BaseSettings):
     def is_in_memory(self) -> bool:
         """Whether nothing outlives the process; the data directory is not touched then."""
         return self.db in ("sqlite://", "sqlite:///:memory:")
+
+    def retention_days(self) -> dict[str, float]:
+        """For how many days each kind of data is kept; 0: for ever."""
+        prefix, suffix = "keep_", "_days"
+        names = [name for name in type(self).model_fields if name.startswith(prefix) and name.endswith(suffix)]
+        return {name.removeprefix(prefix).removesuffix(suffix): getattr(self, name) for name in names}
 
     @field_validator("ocpp", "http")
     @classmethod

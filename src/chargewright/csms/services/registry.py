@@ -8,6 +8,7 @@ from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.metering import MeteringService
+from chargewright.csms.services.retention import RetentionService
 from chargewright.csms.services.service import Service
 from chargewright.csms.services.stations import StationsService
 from chargewright.csms.services.transactions import TransactionsService
@@ -22,6 +23,7 @@ class Services(msgspec.Struct, frozen=True):
     data_transfer: DataTransferService
     groups: GroupsService
     metering: MeteringService
+    retention: RetentionService
     stations: StationsService
     transactions: TransactionsService
 
