@@ -135,7 +135,7 @@ _ALL: Final = (
     Mapped(upkeep.DiagnosticsUploadRow, tables.diagnostics_upload, _PUT, ("upload_id",)),
     Mapped(upkeep.DiagnosticsStatusRow, tables.diagnostics_status, _ADD),
     Mapped(upkeep.SecurityEventRow, tables.security_event, _ADD),
-    Mapped(upkeep.CertificateRequestRow, tables.certificate_request, _ADD),
+    Mapped(upkeep.CertificateRequestRow, tables.certificate_request, _PUT, ("certificate_request_id",)),
 )
 
 MAPPINGS: Final[Mapping[type[Row], Mapped]] = {mapped.kind: mapped for mapped in _ALL}

@@ -63,13 +63,15 @@ class FirmwareUpdateRow(Row, kw_only=True):
     retry_interval_seconds: int | None = None
     state: str
     problem: str | None = None
+    version_before: str | None = None
+    version_after: str | None = None
     created_at: int
     changed_at: int
     finished_at: int | None = None
 
 
 class FirmwareStatusRow(Row, kw_only=True):
-    """One reported status of firmware; added."""
+    """One reported status of firmware; added. `expected`: it was next in the sequence."""
 
     id: int = 0
     station_id: int
@@ -77,6 +79,7 @@ class FirmwareStatusRow(Row, kw_only=True):
     request_id: int | None = None
     signed: bool
     status: str
+    expected: bool = True
     received_at: int
 
 
@@ -102,13 +105,14 @@ class DiagnosticsUploadRow(Row, kw_only=True):
 
 
 class DiagnosticsStatusRow(Row, kw_only=True):
-    """One reported status of an upload; added."""
+    """One reported status of an upload; added. `expected`: it was next in the sequence."""
 
     id: int = 0
     station_id: int
     upload_id: str | None = None
     request_id: int | None = None
     status: str
+    expected: bool = True
     received_at: int
 
 
@@ -126,9 +130,10 @@ class SecurityEventRow(Row, kw_only=True):
 
 
 class CertificateRequestRow(Row, kw_only=True):
-    """One SignCertificate (A02); added."""
+    """One SignCertificate (A02); key: `certificate_request_id`."""
 
     id: int = 0
+    certificate_request_id: str
     station_id: int
     csr: str
     status: str

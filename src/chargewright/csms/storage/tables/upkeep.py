@@ -56,7 +56,7 @@ configuration_state = Table(
     sqlite_strict=True,
 )
 
-# `state` is the last status that the station reported, or `requested`, `refused`.
+# `state`: see `csms/services/firmware.py`. `location` is without its secrets.
 firmware_update = Table(
     "firmware_update",
     metadata,
@@ -72,10 +72,14 @@ firmware_update = Table(
     Column("retry_interval_seconds", INT64),
     needed("state", Text()),
     Column("problem", Text),
+    Column("version_before", Text),
+    Column("version_after", Text),
     needed("created_at", INT64),
     needed("changed_at", INT64),
     Column("finished_at", INT64),
     Index(None, "station_id", "id"),
+    Index(None, "state", "id"),
+    Index(None, "finished_at"),
     sqlite_strict=True,
 )
 
@@ -88,13 +92,15 @@ firmware_status = Table(
     Column("request_id", INT64),
     needed("signed", BOOLEAN),
     needed("status", Text()),
+    needed("expected", BOOLEAN),
     needed("received_at", INT64),
     Index(None, "station_id", "received_at"),
     Index(None, "update_id"),
     sqlite_strict=True,
 )
 
-# GetDiagnostics and GetLog. `kind`: Diagnostics, DiagnosticsLog or SecurityLog.
+# GetDiagnostics and GetLog. `kind`: Diagnostics, DiagnosticsLog or SecurityLog; `state`: see
+# `csms/services/diagnostics.py`. `location` is without its secrets.
 diagnostics_upload = Table(
     "diagnostics_upload",
     metadata,
@@ -115,6 +121,8 @@ diagnostics_upload = Table(
     needed("changed_at", INT64),
     Column("finished_at", INT64),
     Index(None, "station_id", "id"),
+    Index(None, "state", "id"),
+    Index(None, "finished_at"),
     sqlite_strict=True,
 )
 
@@ -126,6 +134,7 @@ diagnostics_status = Table(
     Column("upload_id", Text),
     Column("request_id", INT64),
     needed("status", Text()),
+    needed("expected", BOOLEAN),
     needed("received_at", INT64),
     Index(None, "station_id", "received_at"),
     Index(None, "upload_id"),
@@ -143,7 +152,9 @@ security_event = Table(
     needed("station_time", Text()),
     Column("tech_info", Text),
     needed("received_at", INT64),
-    Index(None, "station_id", "received_at"),
+    Index(None, "station_id", "id"),
+    Index(None, "critical", "id"),
+    Index(None, "type", "id"),
     sqlite_strict=True,
 )
 
@@ -152,10 +163,11 @@ certificate_request = Table(
     "certificate_request",
     metadata,
     id_column(),
+    Column("certificate_request_id", Text, nullable=False, unique=True),  # opaque
     station_column(),
     needed("csr", Text()),
     needed("status", Text()),
     needed("received_at", INT64),
-    Index(None, "station_id", "received_at"),
+    Index(None, "station_id", "id"),
     sqlite_strict=True,
 )

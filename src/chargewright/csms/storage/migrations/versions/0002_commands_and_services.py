@@ -272,7 +272,7 @@ configuration_state = Table(
     sqlite_strict=True,
 )
 
-# `state` is the last status that the station reported, or `requested`, `refused`.
+# `state`: see `csms/services/firmware.py`. `location` is without its secrets.
 firmware_update = Table(
     "firmware_update",
     metadata,
@@ -288,10 +288,14 @@ firmware_update = Table(
     Column("retry_interval_seconds", INT64),
     _needed("state", Text()),
     Column("problem", Text),
+    Column("version_before", Text),
+    Column("version_after", Text),
     _needed("created_at", INT64),
     _needed("changed_at", INT64),
     Column("finished_at", INT64),
     Index(None, "station_id", "id"),
+    Index(None, "state", "id"),
+    Index(None, "finished_at"),
     sqlite_strict=True,
 )
 
@@ -304,13 +308,15 @@ firmware_status = Table(
     Column("request_id", INT64),
     _needed("signed", BOOLEAN),
     _needed("status", Text()),
+    _needed("expected", BOOLEAN),
     _needed("received_at", INT64),
     Index(None, "station_id", "received_at"),
     Index(None, "update_id"),
     sqlite_strict=True,
 )
 
-# GetDiagnostics and GetLog. `kind`: Diagnostics, DiagnosticsLog or SecurityLog.
+# GetDiagnostics and GetLog. `kind`: Diagnostics, DiagnosticsLog or SecurityLog; `state`: see
+# `csms/services/diagnostics.py`. `location` is without its secrets.
 diagnostics_upload = Table(
     "diagnostics_upload",
     metadata,
@@ -331,6 +337,8 @@ diagnostics_upload = Table(
     _needed("changed_at", INT64),
     Column("finished_at", INT64),
     Index(None, "station_id", "id"),
+    Index(None, "state", "id"),
+    Index(None, "finished_at"),
     sqlite_strict=True,
 )
 
@@ -342,6 +350,7 @@ diagnostics_status = Table(
     Column("upload_id", Text),
     Column("request_id", INT64),
     _needed("status", Text()),
+    _needed("expected", BOOLEAN),
     _needed("received_at", INT64),
     Index(None, "station_id", "received_at"),
     Index(None, "upload_id"),
@@ -359,7 +368,9 @@ security_event = Table(
     _needed("station_time", Text()),
     Column("tech_info", Text),
     _needed("received_at", INT64),
-    Index(None, "station_id", "received_at"),
+    Index(None, "station_id", "id"),
+    Index(None, "critical", "id"),
+    Index(None, "type", "id"),
     sqlite_strict=True,
 )
 
@@ -368,11 +379,12 @@ certificate_request = Table(
     "certificate_request",
     metadata,
     _id(),
+    Column("certificate_request_id", Text, nullable=False, unique=True),  # opaque
     _station(),
     _needed("csr", Text()),
     _needed("status", Text()),
     _needed("received_at", INT64),
-    Index(None, "station_id", "received_at"),
+    Index(None, "station_id", "id"),
     sqlite_strict=True,
 )
 
