@@ -4,13 +4,14 @@ import base64
 from typing import Any
 
 import pytest
-
-from chargewright.csms.admission import AdmissionRules, Doorkeeper
 from chargewright.csms.directory import Directory
 from chargewright.csms.storage.base import StationRow
 from chargewright.transport.basic_auth import hash_credential
 from chargewright.transport.connection import Admission, Refusal, UpgradeRequest
 from chargewright.transport.subprotocol import NoneInCommon, NoneOffered, SubprotocolPolicy
+
+from chargewright.csms.admission import AdmissionRules, Doorkeeper
+from chargewright.csms.attempts import Attempts
 
 KEY = b"k" * 32
 PASSWORD = bytes(range(20))
@@ -53,6 +54,7 @@ class Door:
         self.has_room = True
         self.adoptions = Adoptions(self.welcomed)
         adoption: Any = self.adoptions
+        self.attempts = Attempts(lambda: 1_000_000)
         self.keeper = Doorkeeper(
             Directory(STATIONS),
             AdmissionRules(credential_key=KEY, **rules),
@@ -60,6 +62,7 @@ class Door:
             adoption=adoption,
             is_closed=lambda: self.closed,
             may_enter=lambda: self.has_room,
+            attempts=self.attempts,
         )
 
     def ask(self, path: str, authorization: str | None = None, offered: str | None = "ocpp1.6") -> Any:

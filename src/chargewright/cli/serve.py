@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
 from chargewright.cli.extras import needs
 from chargewright.errors import ConfigurationError
 
@@ -14,6 +13,11 @@ _Config = Annotated[Path | None, typer.Option(help="TOML file with settings; env
 _Data = Annotated[Path | None, typer.Option(help="Directory of this installation.")]
 _Db = Annotated[str | None, typer.Option(help="Database URL; without one, an SQLite file in the data directory.")]
 _Ocpp = Annotated[str | None, typer.Option(help="host:port for stations; port 0 takes a free one.")]
+_Ocpps = Annotated[str | None, typer.Option(help="host:port for stations with TLS; port 0 takes a free one; off.")]
+_Certificates = Annotated[
+    list[Path] | None, typer.Option("--tls-certificate", help="PEM file with a certificate and its chain; repeatable.")
+]
+_Keys = Annotated[list[Path] | None, typer.Option("--tls-key", help="PEM file with its key; as often, in that order.")]
 _Http = Annotated[str | None, typer.Option(help="host:port for HTTP; port 0 takes a free one; off.")]
 _Seed = Annotated[Path | None, typer.Option(help="TOML file with stations and id tags, applied at every start.")]
 _Unknown = Annotated[str | None, typer.Option(help="reject or accept.")]
@@ -28,6 +32,9 @@ def serve(
     data: _Data = None,
     db: _Db = None,
     ocpp: _Ocpp = None,
+    ocpps: _Ocpps = None,
+    tls_certificates: _Certificates = None,
+    tls_keys: _Keys = None,
     http: _Http = None,
     seed: _Seed = None,
     unknown_stations: _Unknown = None,
@@ -45,6 +52,8 @@ def serve(
     Without credentials the listeners stay on loopback addresses. Elsewhere every station needs a password, unknown ones
     are rejected, and HTTP needs the bearer key; --insecure waives that.
 
+    Certificates are read again when they change, and upon SIGHUP; connections stay.
+
     Exit codes: 0 stopped as asked, 2 a setting or the seed file is wrong, 3 an address cannot be had, 4 the database or
     the data directory cannot be used.
     """
@@ -56,6 +65,9 @@ def serve(
         "data": data,
         "db": db,
         "ocpp": ocpp,
+        "ocpps": ocpps,
+        "tls_certificates": tls_certificates or None,
+        "tls_keys": tls_keys or None,
         "http": http,
         "seed": seed,
         "unknown_stations": unknown_stations,

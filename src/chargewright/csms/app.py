@@ -11,46 +11,45 @@ import random
 import socket
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
-import msgspec
-import structlog
-
 import chargewright.csms.handlers.core  # noqa: F401  # enters its handlers into the table
+import structlog
 from chargewright.clock import Clock, SystemClock
-from chargewright.csms.admission import AdmissionRules, Doorkeeper
 from chargewright.csms.adoption import Adoption
 from chargewright.csms.api.application import create_api
-from chargewright.csms.api.server import HttpServer
 from chargewright.csms.assembly import make_services
-from chargewright.csms.config import Settings, split_address
 from chargewright.csms.credentials import CredentialKeeper
 from chargewright.csms.directory import Directory
 from chargewright.csms.event_feed import EventFeed
-from chargewright.csms.exposure import check_exposure
 from chargewright.csms.handlers.table import HANDLERS
 from chargewright.csms.installation import close_database, lock_directory, open_database
 from chargewright.csms.instants import UnreadableTimes, microseconds
 from chargewright.csms.outage import OutageWatch
-from chargewright.csms.seed import Seed, apply_seed, read_seed, stations_with
 from chargewright.csms.services.data_transfer import VendorExtension
-from chargewright.csms.services.events import make_event
 from chargewright.csms.services.registry import Services
 from chargewright.csms.session import Hold, Session, SessionPorts
 from chargewright.csms.sessions import FightRules, Sessions
 from chargewright.csms.side_thread import SideThread
-from chargewright.csms.storage.base import ANY_EPOCH, Settlement, StationRow, Storage, StorageError, Unit
+from chargewright.csms.storage.base import ANY_EPOCH, NO_STATION, Settlement, StationRow, Storage, StorageError, Unit
 from chargewright.csms.storage.sqlite import DirectoryLock
-from chargewright.transport.choice import Listen, implementation
+from chargewright.transport.choice import Listen
 from chargewright.transport.connection import (
     GOING_AWAY,
     TRY_AGAIN_LATER,
     Admit,
     Connection,
-    Limits,
-    Listener,
 )
 from chargewright.transport.subprotocol import NoneInCommon, NoneOffered, SubprotocolPolicy
+
+from chargewright.csms.admission import DATABASE_AWAY, AdmissionRules, Doorkeeper
+from chargewright.csms.attempts import Attempts
+from chargewright.csms.config import Settings
+from chargewright.csms.exposure import check_exposure
+from chargewright.csms.listeners import Addresses, Listeners
+from chargewright.csms.seed import Seed, apply_seed, read_seed, stations_with
+from chargewright.csms.services.events import make_event
 
 __all__ = ["Addresses", "Csms"]
 
@@ -60,13 +59,6 @@ TOUCH_SECONDS: Final = 60.0
 LAST_GRACE_SECONDS: Final = 0.6
 
 _log = structlog.get_logger(__name__)
-
-
-class Addresses(msgspec.Struct, frozen=True):
-    """Where the listeners are, as `host:port`."""
-
-    ocpp: tuple[str, ...] = ()
-    http: tuple[str, ...] = ()
 
 
 class Csms:
@@ -90,14 +82,12 @@ class Csms:
         listen: Listen | None = None,
     ) -> None:
         self.settings = settings
-        self.addresses = Addresses()
         self._clock: Clock = SystemClock() if clock is None else clock
         self._given_storage = storage
         self._seed = seed
         self._dice = dice or random.Random(int.from_bytes(entropy(16)))
         self._entropy = entropy
         self._vendors = vendors or {}
-        self._listen_with = listen
         self._not_ready: str | None = "starting"
         self._storage: Storage | None = None
         self._lock: DirectoryLock | None = None
@@ -114,8 +104,8 @@ class Csms:
         self._feed: EventFeed | None = None
         self._ports: SessionPorts | None = None
         self._services: Services | None = None
-        self._listener: Listener | None = None
-        self._http: HttpServer | None = None
+        self._listeners = Listeners(settings, self._clock, listen, partial(self._tell, NO_STATION))
+        self.attempts = Attempts(self._clock.now_microseconds)
         self._side_thread = SideThread("chargewright large messages")
         self._tasks: set[asyncio.Task[None]] = set()
         self.api: Any = None
@@ -136,6 +126,7 @@ class Csms:
 
     async def _start(self) -> None:
         settings = self.settings
+        self._listeners.read_certificates()
         seed = None if settings.seed is None else read_seed(settings.seed)
         database = settings.db or f"sqlite:///{settings.data / 'chargewright.sqlite3'}"
         if not settings.is_in_memory:
@@ -156,9 +147,11 @@ class Csms:
         for service in self._services or ():
             await service.load()
         self._begin_watching(storage)
-        await self._listen()
+        assert self._doorkeeper is not None
+        await self._listeners.open(self._doorkeeper, self.api)
         self._not_ready = None
-        _log.info("ready", ocpp=list(self.addresses.ocpp), http=list(self.addresses.http), node=self.node)
+        shown = {name: list(getattr(self.addresses, name)) for name in Addresses.__struct_fields__}
+        _log.info("ready", node=self.node, **shown)
 
     def _join(self, storage: Storage, credential_key: bytes) -> None:
         """Put the parts together."""
@@ -205,6 +198,7 @@ class Csms:
             adoption=self._adoption,
             is_closed=self.not_ready,
             may_enter=self._outage.may_enter,
+            attempts=self.attempts,
         )
         self._feed = EventFeed(
             storage,
@@ -222,32 +216,16 @@ class Csms:
         self._feed.begin()
         self._begin_task(self._outage.watch(), "outage watch")
         self._begin_task(self._touch(storage), "last seen")
+        self._begin_task(self._listeners.watch_certificates(), "watch over certificates")
         for service in self._services or ():
             for name, loop in service.work().items():
                 self._begin_task(loop(), name)
-
-    async def _listen(self) -> None:
-        settings = self.settings
-        ocpp: tuple[str, ...] = ()
-        http: tuple[str, ...] = ()
-        if settings.ocpp != "off":
-            host, port = split_address(settings.ocpp)
-            limits = Limits(frame_bytes=settings.message_bytes, message_bytes=settings.message_bytes)
-            listen = self._listen_with or implementation(settings.websocket).listen
-            self._listener = await _bound("--ocpp", settings.ocpp, listen(self.admit, host, port, limits=limits))
-            ocpp = tuple(_address(*address) for address in self._listener.addresses)
-        if settings.http != "off":
-            self._http = HttpServer(self.api)
-            await _bound("--http", settings.http, self._http.start(*split_address(settings.http)))
-            http = tuple(_address(*address) for address in self._http.addresses)
-        self.addresses = Addresses(ocpp, http)
 
     async def drain(self) -> None:
         """Stop taking anything on, answer what was taken on, and close every connection with 1001; within
         `drain_seconds`."""
         self._not_ready = "stopping"
-        if self._listener is not None:
-            self._listener.close()
+        self._listeners.close_ocpp()
         self._sessions.hold(Hold.DRAIN)
         if self._adoption is not None:
             await self._adoption.abort()
@@ -274,9 +252,7 @@ class Csms:
         await self.drain()
         if self._feed is not None:
             self._feed.end()
-        if self._http is not None:
-            await self._http.stop(max(LAST_GRACE_SECONDS, deadline - self._clock.monotonic()))
-            self._http = None
+        await self._listeners.stop_http(max(LAST_GRACE_SECONDS, deadline - self._clock.monotonic()))
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
             task.cancel()
@@ -304,10 +280,19 @@ class Csms:
         assert self._doorkeeper is not None, "not started"
         return self._doorkeeper.admit
 
+    @property
+    def addresses(self) -> Addresses:
+        """Where it listens."""
+        return self._listeners.addresses
+
+    def reload_certificates(self) -> None:
+        """Begin to read the certificates again; what comes of it is logged, and told as an event."""
+        self._begin_task(self._listeners.reload_certificates(), "reload of certificates")
+
     def not_ready(self) -> str | None:
         """Why no station should come just now; None when one may."""
         if self._not_ready is None and self._outage is not None and self._outage.is_away:
-            return "the database is away"
+            return DATABASE_AWAY
         return self._not_ready
 
     def statistics(self) -> dict[str, float]:
@@ -387,14 +372,3 @@ class Csms:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a task failed", task=task.get_name(), exc_info=task.exception())
-
-
-async def _bound(option: str, address: str, listening: Any) -> Any:
-    try:
-        return await listening
-    except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {option} {address}: {error.strerror or error}") from error
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

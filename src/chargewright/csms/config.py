@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from chargewright.errors import ConfigurationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-
-from chargewright.errors import ConfigurationError
 
 __all__ = ["ENVIRONMENT_PREFIX", "HIDDEN", "Settings", "load_settings", "split_address"]
 
@@ -40,7 +39,22 @@ class Settings(BaseSettings):
     `data`."""
 
     ocpp: str = "127.0.0.1:9000"
-    """Address `host:port` on which stations connect; port 0 takes a free one, `off` listens nowhere."""
+    """Address `host:port` on which stations connect without TLS (security profiles 0 and 1); port 0 takes a free one,
+    `off` listens nowhere."""
+
+    ocpps: str = "off"
+    """Address `host:port` on which stations connect with TLS (security profile 2); port 0 takes a free one, `off`
+    listens nowhere."""
+
+    tls_certificates: tuple[Path, ...] = ()
+    """PEM files with the server's certificate and the rest of its chain: one for an EC key, one for an RSA key, or
+    both. From the environment as a JSON list."""
+
+    tls_keys: tuple[Path, ...] = ()
+    """PEM files with the private keys, without a passphrase, in the order of `tls_certificates`."""
+
+    tls_reload_seconds: float = Field(default=60.0, ge=0)
+    """How often it is looked whether the certificates have changed; 0: only upon SIGHUP."""
 
     http: str = "127.0.0.1:8080"
     """Address `host:port` of the REST API; port 0 takes a free one, `off` switches HTTP off."""
@@ -189,12 +203,21 @@ class Settings(BaseSettings):
         names = [name for name in type(self).model_fields if name.startswith(prefix) and name.endswith(suffix)]
         return {name.removeprefix(prefix).removesuffix(suffix): getattr(self, name) for name in names}
 
-    @field_validator("ocpp", "http")
+    @field_validator("ocpp", "ocpps", "http")
     @classmethod
     def _address(cls, value: str) -> str:
         if value != "off":
             split_address(value)
         return value
+
+    @model_validator(mode="after")
+    def _keys_fit_certificates(self) -> "Settings":
+        if len(self.tls_certificates) != len(self.tls_keys):
+            counts = f"{len(self.tls_certificates)} in tls_certificates, {len(self.tls_keys)} in tls_keys"
+            raise ValueError(f"as many certificates as keys; there are {counts}")
+        if self.ocpps != "off" and not self.tls_certificates:
+            raise ValueError("tls_certificates and tls_keys, because ocpps is on")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -237,10 +260,16 @@ def load_settings(arguments: Mapping[str, Any], config: Path | None = None) -> S
         raise ConfigurationError(str(config), "", str(error), "a TOML file") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if not first["loc"]:
+            # Several settings that do not go together.
+            raise ConfigurationError(str(config or "settings"), "", HIDDEN, _expected(first)) from error
         key = ".".join(str(part) for part in first["loc"])
         where = f"--{key.replace('_', '-')}" if key in given else f"{config or ''} or {ENVIRONMENT_PREFIX}{key.upper()}"
-        expected = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(where.removeprefix(" or "), "", _shown(first), expected) from error
+        raise ConfigurationError(where.removeprefix(" or "), "", _shown(first), _expected(first)) from error
+
+
+def _expected(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _shown(error: ErrorDetails) -> object:

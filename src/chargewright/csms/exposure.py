@@ -7,9 +7,10 @@ and takes no unknown one, and HTTP wants a bearer key; `insecure` waives both, i
 import ipaddress
 from collections.abc import Iterable
 
-from chargewright.csms.config import Settings, split_address
 from chargewright.csms.storage.base import StationRow
 from chargewright.errors import ConfigurationError
+
+from chargewright.csms.config import Settings, split_address
 
 __all__ = ["check_exposure", "is_loopback"]
 
@@ -26,16 +27,22 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_exposed(address: str) -> bool:
+    return address != "off" and not is_loopback(split_address(address)[0])
+
+
 def check_exposure(settings: Settings, stations: Iterable[StationRow]) -> None:
     """Raise `ConfigurationError` when a listener would be open to strangers and nobody asked for that."""
     if settings.insecure:
         return
-    if settings.ocpp != "off" and not is_loopback(split_address(settings.ocpp)[0]):
-        if settings.unknown_stations == "accept":
-            raise ConfigurationError("--ocpp", "", settings.ocpp, f"--unknown-stations reject {_WAY_OUT}")
+    # Unknown stations have no profile on record: they may come by either listener.
+    for option, address in (("--ocpp", settings.ocpp), ("--ocpps", settings.ocpps)):
+        if settings.unknown_stations == "accept" and _is_exposed(address):
+            raise ConfigurationError(option, "", address, f"--unknown-stations reject {_WAY_OUT}")
+    if _is_exposed(settings.ocpp):
         open_ones = [row.identity for row in stations if row.security_profile == 0]
         if open_ones:
             shown = ", ".join(open_ones[:5]) + (" …" if len(open_ones) > 5 else "")
             raise ConfigurationError("--ocpp", "", settings.ocpp, f"a password for {shown} {_WAY_OUT}")
-    if settings.http != "off" and settings.bootstrap_token is None and not is_loopback(split_address(settings.http)[0]):
+    if settings.bootstrap_token is None and _is_exposed(settings.http):
         raise ConfigurationError("--http", "", settings.http, f"CHARGEWRIGHT_BOOTSTRAP_TOKEN to be set {_WAY_OUT}")

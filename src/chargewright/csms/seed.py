@@ -20,15 +20,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
-
 from chargewright.csms.directory import Directory
 from chargewright.csms.instants import microseconds
 from chargewright.csms.storage.base import IdTagRow, StationRow, Storage
 from chargewright.errors import ConfigurationError
 from chargewright.transport.basic_auth import is_authorization_key, password_from_key
 from chargewright.transport.identity import is_identity
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 __all__ = ["IdTagSeed", "Seed", "StationSeed", "apply_seed", "read_seed", "stations_with"]
 
@@ -67,8 +66,11 @@ class StationSeed(BaseModel):
     @field_validator("security_profile")
     @classmethod
     def _security_profile(cls, value: int | None) -> int | None:
-        if value not in {None, 0, 1}:
-            raise ValueError("0 (no password) or 1 (Basic authentication); TLS profiles are not served yet")
+        if value not in {None, 0, 1, 2}:
+            raise ValueError(
+                "0 (no password), 1 (Basic authentication) or 2 (the same over TLS); client certificates are not "
+                "served yet"
+            )
         return value
 
     @field_validator("time_zone")
@@ -82,11 +84,18 @@ class StationSeed(BaseModel):
 
     @model_validator(mode="after")
     def _password_fits_profile(self) -> "StationSeed":
-        if self.security_profile == 1 and self.password is None:
-            raise ValueError("a password, because security_profile is 1")
+        if self.security_profile in {1, 2} and self.password is None:
+            raise ValueError(f"a password, because security_profile is {self.security_profile}")
         if self.security_profile == 0 and self.password is not None:
             raise ValueError("no password, because security_profile is 0")
         return self
+
+    @property
+    def profile(self) -> int:
+        """The security profile that is meant: with a password alone it is 1."""
+        if self.security_profile is not None:
+            return self.security_profile
+        return 0 if self.password is None else 1
 
 
 class IdTagSeed(BaseModel):
@@ -166,8 +175,7 @@ def stations_with(seeds: Iterable[Seed], stations: Iterable[StationRow]) -> list
     rows = {row.identity: row for row in stations}
     for seed in seeds:
         for entry in seed.station:
-            profile = 0 if entry.password is None else 1
-            rows[entry.identity] = StationRow(id=0, identity=entry.identity, security_profile=profile)
+            rows[entry.identity] = StationRow(id=0, identity=entry.identity, security_profile=entry.profile)
     return list(rows.values())
 
 
@@ -200,10 +208,14 @@ async def apply_seed(
             _refuse_lost_password(station, where)
     for station in seed.station:
         known = directory.station(station.identity)
+        profile = station.profile
+        if known is not None and station.security_profile is None and station.password is not None:
+            # Over OCPP a profile only rises (A05.FR.09); a file that does not name it must not lower it.
+            profile = max(profile, known.security_profile)
         row = StationRow(
             id=0,
             identity=station.identity,
-            security_profile=0 if station.password is None else 1,
+            security_profile=profile,
             credential_hash=None,
             registration=station.registration,
             tolerance=station.tolerance,

@@ -14,13 +14,13 @@ from typing import Final
 
 import structlog
 import uvloop
-
-from chargewright.csms.app import Csms
-from chargewright.csms.config import Settings
 from chargewright.csms.log import configure_log
 from chargewright.csms.services.data_transfer import VendorExtension
 from chargewright.csms.storage.base import StorageError
 from chargewright.errors import ConfigurationError
+
+from chargewright.csms.app import Csms
+from chargewright.csms.config import Settings
 
 __all__ = ["ADDRESS_IN_USE", "CONFIGURATION_WRONG", "STORAGE_FAILED", "VENDOR_GROUP", "serve", "vendor_extensions"]
 
@@ -60,6 +60,7 @@ async def _serve(settings: Settings, as_json: bool) -> int:
         loop.add_signal_handler(number, stopping.set)
     csms = Csms(settings, vendors=vendor_extensions())
     await csms.start()
+    loop.add_signal_handler(signal.SIGHUP, csms.reload_certificates)
     # What is there now stays for good; what comes with messages is freed without the collector. Looking for cycles
     # through every session again and again would cost more than it finds.
     gc.collect()
@@ -94,10 +95,12 @@ def vendor_extensions() -> dict[str, VendorExtension]:
 def _announce(csms: Csms, as_json: bool) -> None:
     addresses = csms.addresses
     if as_json:
-        line = json.dumps({"ocpp": addresses.ocpp, "http": addresses.http})
+        told = {"ocpp": addresses.ocpp, "http": addresses.http}
+        line = json.dumps(told | ({"ocpps": addresses.ocpps} if addresses.ocpps else {}))
     else:
-        stations = ", ".join(f"ws://{address}/<identity>" for address in addresses.ocpp)
-        line = f"Ready. Stations connect to {stations}"
+        urls = [f"ws://{address}/<identity>" for address in addresses.ocpp]
+        urls += [f"wss://{address}/<identity>" for address in addresses.ocpps]
+        line = f"Ready. Stations connect to {', '.join(urls)}"
         if addresses.http:
             line += f"; HTTP is at {', '.join(f'http://{address}' for address in addresses.http)}"
     sys.stdout.write(line + "\n")

@@ -14,6 +14,8 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "`node` that it came to",
     "alarm.message_too_big": "the station sent more than `message_bytes` and will send it again: `reason`",
     "alarm.quarantined": "the database refused a message of the station; its frame is in quarantine: `action`",
+    "alarm.certificates_refused": "something is wrong with the changed TLS certificates, those in use stay: `error`",
+    "certificates.renewed": "the TLS certificates were read again, new connections get them: `files`",
     "connector.status": "StatusNotification: `connectorId`, `status`, `errorCode` as sent, `info`, `vendorErrorCode`, "
     "`timestamp` as sent",
     "station.booted": "BootNotification: `status` is our answer; `chargePointVendor`, `chargePointModel`, "
