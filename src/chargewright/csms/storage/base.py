@@ -19,15 +19,18 @@ from chargewright.csms.storage.records import (
     UNKNOWN_CONNECTOR,
     BootRecord,
     ClaimRecord,
+    CloseRecord,
     DataTransferRecord,
     DeviationRecord,
     DisconnectRecord,
     EventRecord,
     EventRow,
     IdTagRow,
+    LinkRecord,
     MeterValueRecord,
     MeterValueRow,
     QuarantinedFrame,
+    ReviewRecord,
     SalvagedFrameRecord,
     StartRecord,
     StationRow,
@@ -45,6 +48,7 @@ __all__ = [
     "UNKNOWN_CONNECTOR",
     "BootRecord",
     "ClaimRecord",
+    "CloseRecord",
     "DataTransferRecord",
     "DeviationRecord",
     "DisconnectRecord",
@@ -52,10 +56,12 @@ __all__ = [
     "EventRow",
     "IdTagRow",
     "Journal",
+    "LinkRecord",
     "MeterValueRecord",
     "MeterValueRow",
     "QuarantinedFrame",
     "Record",
+    "ReviewRecord",
     "SalvagedFrameRecord",
     "Settlement",
     "StartRecord",
@@ -107,6 +113,9 @@ Record = (
     | DeviationRecord
     | SalvagedFrameRecord
     | EventRecord
+    | CloseRecord
+    | ReviewRecord
+    | LinkRecord
     | Row
     | Removal
 )
@@ -219,6 +228,13 @@ class Storage(Protocol):
     async def forget(self, kind: str, before: int, limit: int = 500) -> int:
         """Remove at most `limit` rows of a kind (the keys of `ageing.py:AGEING`) older than `before` µs from each of
         its tables; returns how many went, 0 when nothing is old enough."""
+
+    async def texts_of_id_tag(self, id_tag: str) -> list[str]:
+        """The tag in every form in which it was sent or written, that given first."""
+
+    async def rename_id_tag(self, id_tag: str, pseudonym: str) -> dict[str, int]:
+        """Put the pseudonym in the place of the tag, in whatever case, in what tells of the past; returns how many
+        values changed, by table and column. Not atomic: interrupted, it is to be called again with the same two."""
 
     async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
         """The next events that every reader may see: never one with an open transaction before it."""

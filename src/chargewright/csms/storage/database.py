@@ -28,6 +28,7 @@ from chargewright.csms.storage.base import (
 )
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.mapping import MAPPINGS
+from chargewright.csms.storage.personal_data import PLACES, TEXT_COLUMNS, find_texts
 from chargewright.csms.storage.rows.base import Row
 from chargewright.csms.storage.statements import (
     ADD_STATIONS,
@@ -47,6 +48,8 @@ STATION_COLUMNS: Final = tuple(station.c[name] for name in StationRow.__struct_f
 METER_VALUE_COLUMNS: Final = tuple(meter_value.c[name] for name in MeterValueRow.__struct_fields__)
 # More rows than a table in memory may have.
 NO_LIMIT: Final = 2**31
+# Rows in which an id tag is replaced at a time.
+REWRITTEN_ROWS: Final = 200
 
 
 class MeterValueFilter(msgspec.Struct, frozen=True):
@@ -212,6 +215,30 @@ class Database(ABC):
         for ageing in self._ageing(kind):
             removed += len(await self._write_answered([(step, [(before, limit)]) for step in ageing.steps]))
         return removed
+
+    async def texts_of_id_tag(self, id_tag: str) -> list[str]:
+        """The tag in every form in which it was sent or written, that given first."""
+        texts = {id_tag: None}
+        for column in TEXT_COLUMNS:
+            for (text,) in await self.select(find_texts(column, id_tag.casefold())):
+                texts.setdefault(str(text))
+        return list(texts)
+
+    async def rename_id_tag(self, id_tag: str, pseudonym: str) -> dict[str, int]:
+        """Put the pseudonym in the place of the tag, in whatever case, in what tells of the past; returns how many
+        values changed, by table and column. Not atomic: interrupted, it is to be called again with the same two."""
+        texts = await self.texts_of_id_tag(id_tag)
+        changed: dict[str, int] = {}
+        for place in PLACES:
+            after, name = -1, f"{place.table.name}.{place.column.name}"
+            while found := await self.select(place.find(texts, after, REWRITTEN_ROWS)):
+                values = [(row[0], row[1], place.rewritten(row[1], texts, pseudonym)) for row in found]
+                rows = [place.row(row_id, new, pseudonym) for row_id, old, new in values if new != old]
+                if rows:
+                    await self._write([(place.rewrite, rows)])
+                    changed[name] = changed.get(name, 0) + len(rows)
+                after = found[-1][0]
+        return changed
 
     def _ageing(self, kind: str) -> Sequence[Ageing]:
         return AGEING[kind]
