@@ -32,6 +32,7 @@ from chargewright.csms.storage.base import (
     StorageError,
     Unit,
 )
+from chargewright.csms.storage.decisions import DECISIONS, Decided, apply_decisions
 from chargewright.csms.storage.mapping import RowWriter
 from chargewright.csms.storage.statements import (
     BOOT_STATIONS,
@@ -90,6 +91,7 @@ class _Collector:
         self.outcome = outcome
         self.meter_values: list[Row] = []
         self.transactions: list[tuple[Unit, Record]] = []
+        self.decisions: list[Decided] = []
         self.events: list[tuple[Unit, EventRecord]] = []
         self.statuses: list[Row] = []
         self.data_transfers: list[Row] = []
@@ -111,6 +113,7 @@ class _Collector:
             DeviationRecord: self._deviation,
             SalvagedFrameRecord: self._salvaged_frame,
             EventRecord: self._event,
+            **dict.fromkeys(DECISIONS, self._decision),
         }
 
     def collect(self, units: Sequence[Unit]) -> None:
@@ -204,6 +207,9 @@ class _Collector:
     def _transaction(self, unit: Unit, record: StartRecord | StopRecord) -> None:
         self.transactions.append((unit, record))
 
+    def _decision(self, unit: Unit, record: Any) -> None:
+        self.decisions.append(Decided(unit, record))
+
     def _meter_value(self, unit: Unit, record: MeterValueRecord) -> None:
         self.meter_values.append(meter_value_row(unit, record, record.connector_id, None))
 
@@ -271,7 +277,7 @@ def apply_batch(
         yield from wave.apply(ids)
         for start in wave.starts:
             started[id(start.record)] = start
-            _tell(outcome, start.record, start, ("transaction_id", "repeated", "flags"))
+            _tell(outcome, start.record, start, Started.RESULTS)
         for stop in wave.stops:
             stopped[id(stop.record)] = stop
             _tell(outcome, stop.record, stop, ("matched", "repeated"))
@@ -279,6 +285,11 @@ def apply_batch(
                 meter_value_row(stop.unit, value, stop.connector_id, stop.stop_id)
                 for value in stop.record.transaction_data
             )
+
+    if rows.decisions:
+        yield from apply_decisions(rows.decisions)
+        for decided in rows.decisions:
+            outcome.results.extend((decided.record, field, value) for field, value in decided.result.items())
 
     if rows.meter_values:
         rows.meter_values.sort(key=METER_VALUE_KEY)
@@ -296,7 +307,7 @@ def apply_batch(
         yield INSERT_SALVAGED_FRAMES, [rows.salvaged_frames[key] for key in sorted(rows.salvaged_frames)]
     yield from rows.rows.statements()
     if rows.events:
-        events = _event_rows(rows.events, sequence, started, stopped)
+        events = _event_rows(rows, sequence, started, stopped)
         if events:
             yield INSERT_EVENTS, events
             outcome.last_sequence = events[-1][0]
@@ -308,10 +319,11 @@ def _tell(outcome: Outcome, record: Record, result: Started | Stopped, fields: t
 
 
 def _event_rows(
-    events: list[tuple[Unit, EventRecord]], sequence: int, started: dict[int, Started], stopped: dict[int, Stopped]
+    collected: _Collector, sequence: int, started: dict[int, Started], stopped: dict[int, Stopped]
 ) -> list[Row]:
     rows: list[Row] = []
-    for unit, record in events:
+    decided = {id(each.record): each.result for each in collected.decisions}
+    for unit, record in collected.events:
         body: Mapping[str, Any] = record.body
         if record.start is not None:
             start = started.get(id(record.start))
@@ -328,6 +340,14 @@ def _event_rows(
             if stop.repeated:
                 continue
             body = {**body, "matched": stop.matched}
+        if record.decision is not None:
+            result = decided.get(id(record.decision))
+            if result is None:
+                raise StorageError(f"event {record.kind!r} tells of a decision that is not in the same batch")
+            if not result["applied"]:
+                continue
+            if "relation" in result:
+                body = {**body, "relation": result["relation"]}
         rows.append(
             (
                 sequence + len(rows) + 1,

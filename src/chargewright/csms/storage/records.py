@@ -18,15 +18,18 @@ __all__ = [
     "UNKNOWN_CONNECTOR",
     "BootRecord",
     "ClaimRecord",
+    "CloseRecord",
     "DataTransferRecord",
     "DeviationRecord",
     "DisconnectRecord",
     "EventRecord",
     "EventRow",
     "IdTagRow",
+    "LinkRecord",
     "MeterValueRecord",
     "MeterValueRow",
     "QuarantinedFrame",
+    "ReviewRecord",
     "SalvagedFrameRecord",
     "StartRecord",
     "StationRow",
@@ -150,7 +153,9 @@ class StartRecord(msgspec.Struct, kw_only=True, gc=False):
     the same content (station, connector, casefolded tag, instant, meterStart; where both are flagged TIME_UNREADABLE,
     `station_time` instead of the instant).
 
-    `repeated` tells the latter; `flags` holds words such as `same-content-after-stop`, added by the journal too.
+    `repeated` tells the latter, and `id_tag_status` is then the one that the first was answered with; `flags` holds
+    words such as `same-content-after-stop`, added by the journal too. `stop_instant` is filled in where an orphan stop
+    turned out to end this transaction.
     """
 
     connector_id: int
@@ -163,6 +168,7 @@ class StartRecord(msgspec.Struct, kw_only=True, gc=False):
     transaction_id: int = 0
     repeated: bool = False
     flags: tuple[str, ...] = ()
+    stop_instant: int | None = None
 
 
 class MeterValueRecord(msgspec.Struct, kw_only=True, gc=False):
@@ -203,6 +209,43 @@ class StopRecord(msgspec.Struct, kw_only=True, gc=False):
     repeated: bool = False
 
 
+class CloseRecord(msgspec.Struct, kw_only=True, gc=False):
+    """An operator ends the transaction of row `id`; `applied` tells whether it was still open."""
+
+    id: int
+    instant: int
+    meter_stop: int
+    reason: str
+    applied: bool = False
+
+
+class ReviewRecord(msgspec.Struct, kw_only=True, gc=False):
+    """Whether somebody should look at the transaction of row `id` before it is billed; `applied` tells whether its
+    review was still as it was seen. Reasons are words, separated by spaces."""
+
+    id: int
+    seen_review: str
+    seen_reasons: str
+    review: str
+    review_reasons: str
+    review_note: str | None = None
+    reviewed_at: int | None = None
+    applied: bool = False
+
+
+class LinkRecord(msgspec.Struct, kw_only=True, gc=False):
+    """An operator says to which transaction (row id) of its station an orphan stop (row id) belongs.
+
+    `applied` tells whether it was still an orphan, and of that station; `relation` what it became: the `stop` of a
+    transaction that was open, a `correction` of one that was not.
+    """
+
+    stop_id: int
+    transaction_row_id: int
+    applied: bool = False
+    relation: str = ""
+
+
 class DataTransferRecord(msgspec.Struct, kw_only=True, gc=False):
     """DataTransfer from the station (§4.3), with the status that we answered."""
 
@@ -234,13 +277,15 @@ class EventRecord(msgspec.Struct, kw_only=True, gc=False):
 
     `body` is what readers see as JSON. Where `start` is set, the journal adds `transactionId`, `repeated` and `flags`
     from it, because the id is known only while the batch is being written; no event is written for a repeated start.
-    Where `stop` is set, it adds `matched`, and writes no event for a repeated stop.
+    Where `stop` is set, it adds `matched`, and writes no event for a repeated stop. Where `decision` is set, no event is
+    written unless that was applied, and a link adds its `relation`.
     """
 
     kind: str
     body: Mapping[str, Any]
     start: StartRecord | None = None
     stop: StopRecord | None = None
+    decision: CloseRecord | ReviewRecord | LinkRecord | None = None
 
 
 class QuarantinedFrame(msgspec.Struct, kw_only=True):

@@ -106,15 +106,19 @@ class TransactionIds:
 
 
 class Started:
-    """One StartTransaction on its way; `transaction_id`, `repeated` and `flags` are its result."""
+    """One StartTransaction on its way; `RESULTS` names what is found out."""
+
+    RESULTS: Final = ("transaction_id", "repeated", "flags", "id_tag_status", "stop_instant")
 
     __slots__ = (
         "flags",
+        "id_tag_status",
         "key",
         "key_without_instant",
         "record",
         "repeated",
         "row_id",
+        "stop_instant",
         "transaction_id",
         "unit",
     )
@@ -134,6 +138,8 @@ class Started:
         self.row_id = 0
         self.repeated = False
         self.flags = record.flags
+        self.id_tag_status = record.id_tag_status
+        self.stop_instant: int | None = None
 
 
 class Stopped:
@@ -218,17 +224,17 @@ def _recognise(starts: list[Started]) -> Generator[tuple[Statement, Rows], Rows,
     """Settle the starts that are there already; return the new ones, flagged where a stopped one has the same
     content.
     """
-    unreadable: dict[tuple[Any, ...], int] = {}
+    unreadable: dict[tuple[Any, ...], tuple[int, str]] = {}
     keys = [(*start.key_without_instant, TIME_UNREADABLE) for start in starts if TIME_UNREADABLE in start.record.flags]
     if keys:
-        for *key, transaction_id in (yield FIND_UNREADABLE_STARTS, keys):
-            unreadable[tuple(key)] = transaction_id
-    same: dict[tuple[Any, ...], int] = {}
+        for *key, transaction_id, status in (yield FIND_UNREADABLE_STARTS, keys):
+            unreadable[tuple(key)] = (transaction_id, status)
+    same: dict[tuple[Any, ...], tuple[int, str]] = {}
     stopped: set[tuple[Any, ...]] = set()
     found = yield FIND_SAME_STARTS, [start.key for start in starts]
-    for *key, transaction_id, is_repeatable in found:
+    for *key, transaction_id, status, is_repeatable in found:
         if is_repeatable:
-            same[tuple(key)] = transaction_id
+            same[tuple(key)] = (transaction_id, status)
         else:
             stopped.add(tuple(key))
     new = []
@@ -237,7 +243,7 @@ def _recognise(starts: list[Started]) -> Generator[tuple[Statement, Rows], Rows,
         if known is None and TIME_UNREADABLE in start.record.flags:
             known = unreadable.get(start.key_without_instant)
         if known is not None:
-            start.transaction_id = known
+            start.transaction_id, start.id_tag_status = known
             start.repeated = True
             start.flags = start.record.flags
             continue
@@ -278,6 +284,7 @@ def _adopt_orphans(starts: list[Started]) -> Steps:
         _, stop_id, instant, station_time, received_at, meter_stop, id_tag, reason, stop_flags = fitting[0]
         start = by_row[row_id]
         start.flags = (*start.flags, *stop_flags.split(), STOP_ARRIVED_FIRST)
+        start.stop_instant = instant
         links.append((stop_id, row_id))
         flags = " ".join(start.flags)
         stops.append((row_id, instant, station_time, received_at, meter_stop, id_tag, reason, True, flags))
