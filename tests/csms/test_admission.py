@@ -4,14 +4,14 @@ import base64
 from typing import Any
 
 import pytest
+
+from chargewright.csms.admission import AdmissionRules, Doorkeeper
+from chargewright.csms.attempts import Attempts
 from chargewright.csms.directory import Directory
 from chargewright.csms.storage.base import StationRow
 from chargewright.transport.basic_auth import hash_credential
 from chargewright.transport.connection import Admission, Refusal, UpgradeRequest
 from chargewright.transport.subprotocol import NoneInCommon, NoneOffered, SubprotocolPolicy
-
-from chargewright.csms.admission import AdmissionRules, Doorkeeper
-from chargewright.csms.attempts import Attempts
 
 KEY = b"k" * 32
 PASSWORD = bytes(range(20))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from chargewright.cli.extras import needs
 from chargewright.errors import ConfigurationError
 

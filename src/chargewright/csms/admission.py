@@ -11,7 +11,9 @@ from typing import Final
 
 import msgspec
 import structlog
+
 from chargewright.csms.adoption import Adoption
+from chargewright.csms.attempts import Attempts, Cause
 from chargewright.csms.directory import Directory
 from chargewright.csms.storage.base import StationRow
 from chargewright.transport.basic_auth import CHALLENGE, password_from_header, verify_credential
@@ -26,8 +28,6 @@ from chargewright.transport.connection import (
 from chargewright.transport.identity import identity_from_path
 from chargewright.transport.security_profile import PROFILES, Mismatch, Offer, SecurityProfile, check_offer
 from chargewright.transport.subprotocol import SubprotocolPolicy, negotiate, offered_subprotocols
-
-from chargewright.csms.attempts import Attempts, Cause
 
 __all__ = ["DATABASE_AWAY", "AdmissionRules", "Doorkeeper"]
 

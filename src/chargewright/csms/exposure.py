@@ -7,10 +7,9 @@ and takes no unknown one, and HTTP wants a bearer key; `insecure` waives both, i
 import ipaddress
 from collections.abc import Iterable
 
+from chargewright.csms.config import Settings, split_address
 from chargewright.csms.storage.base import StationRow
 from chargewright.errors import ConfigurationError
-
-from chargewright.csms.config import Settings, split_address
 
 __all__ = ["check_exposure", "is_loopback"]
 

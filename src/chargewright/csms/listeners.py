@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import msgspec
 import structlog
+
 from chargewright.clock import Clock
+from chargewright.csms.admission import Doorkeeper
 from chargewright.csms.api.server import HttpServer
+from chargewright.csms.config import Settings, split_address
 from chargewright.errors import ConfigurationError
 from chargewright.tls.server import CertificateFiles, ServerCertificates
 from chargewright.transport.choice import Listen, implementation
 from chargewright.transport.connection import Limits, Listener
-
-from chargewright.csms.admission import Doorkeeper
-from chargewright.csms.config import Settings, split_address
 
 __all__ = ["Addresses", "Listeners"]
 

@@ -20,14 +20,15 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
 from chargewright.csms.directory import Directory
 from chargewright.csms.instants import microseconds
 from chargewright.csms.storage.base import IdTagRow, StationRow, Storage
 from chargewright.errors import ConfigurationError
 from chargewright.transport.basic_auth import is_authorization_key, password_from_key
 from chargewright.transport.identity import is_identity
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 
 __all__ = ["IdTagSeed", "Seed", "StationSeed", "apply_seed", "read_seed", "stations_with"]
 

@@ -14,13 +14,13 @@ from typing import Final
 
 import structlog
 import uvloop
+
+from chargewright.csms.app import Csms
+from chargewright.csms.config import Settings
 from chargewright.csms.log import configure_log
 from chargewright.csms.services.data_transfer import VendorExtension
 from chargewright.csms.storage.base import StorageError
 from chargewright.errors import ConfigurationError
-
-from chargewright.csms.app import Csms
-from chargewright.csms.config import Settings
 
 __all__ = ["ADDRESS_IN_USE", "CONFIGURATION_WRONG", "STORAGE_FAILED", "VENDOR_GROUP", "serve", "vendor_extensions"]
 
