@@ -194,6 +194,13 @@ charging_transaction = Table(
         sqlite_where=text("stop_instant IS NULL"),
         postgresql_where=text("stop_instant IS NULL"),
     ),
+    # All that are open, in the order of a list; SQLite would else go through all rows for them.
+    Index(
+        "ix_charging_transaction_running",
+        "id",
+        sqlite_where=text("stop_instant IS NULL"),
+        postgresql_where=text("stop_instant IS NULL"),
+    ),
     Index(
         "ix_charging_transaction_review",
         "id",
