@@ -29,7 +29,8 @@ from chargewright.csms.instants import UnreadableTimes, microseconds
 from chargewright.csms.outage import OutageWatch
 from chargewright.csms.services.data_transfer import VendorExtension
 from chargewright.csms.services.registry import Services
-from chargewright.csms.session import Hold, Session, SessionPorts
+from chargewright.csms.session import Session
+from chargewright.csms.session_ports import Hold, SessionPorts
 from chargewright.csms.sessions import FightRules, Sessions
 from chargewright.csms.side_thread import SideThread
 from chargewright.csms.storage.base import ANY_EPOCH, NO_STATION, Settlement, StationRow, Storage, StorageError, Unit
@@ -45,6 +46,7 @@ from chargewright.transport.subprotocol import NoneInCommon, NoneOffered, Subpro
 
 from chargewright.csms.admission import DATABASE_AWAY, AdmissionRules, Doorkeeper
 from chargewright.csms.attempts import Attempts
+from chargewright.csms.commanding import Commanding
 from chargewright.csms.config import Settings
 from chargewright.csms.exposure import check_exposure
 from chargewright.csms.listeners import Addresses, Listeners
@@ -104,6 +106,7 @@ class Csms:
         self._feed: EventFeed | None = None
         self._ports: SessionPorts | None = None
         self._services: Services | None = None
+        self._commanding: Commanding | None = None
         self._listeners = Listeners(settings, self._clock, listen, partial(self._tell, NO_STATION))
         self.attempts = Attempts(self._clock.now_microseconds)
         self._side_thread = SideThread("chargewright large messages")
@@ -146,6 +149,8 @@ class Csms:
         storage.journal.begin()
         for service in self._services or ():
             await service.load()
+        assert self._services is not None and self._commanding is not None
+        await self._commanding.begin(self._services)
         self._begin_watching(storage)
         assert self._doorkeeper is not None
         await self._listeners.open(self._doorkeeper, self.api)
@@ -156,8 +161,16 @@ class Csms:
     def _join(self, storage: Storage, credential_key: bytes) -> None:
         """Put the parts together."""
         settings = self.settings
+        commanding = self._commanding = Commanding(settings, self._directory, self._sessions, self._clock, self._tell)
         services = self._services = make_services(
-            settings, storage, self._directory, self._clock, self._entropy, self._vendors
+            settings,
+            storage,
+            self._directory,
+            self._clock,
+            self._entropy,
+            self._vendors,
+            commanding.commander,
+            commanding.automation,
         )
         self._ports = SessionPorts(
             clock=self._clock,
@@ -217,8 +230,8 @@ class Csms:
         self._begin_task(self._outage.watch(), "outage watch")
         self._begin_task(self._touch(storage), "last seen")
         self._begin_task(self._listeners.watch_certificates(), "watch over certificates")
-        for service in self._services or ():
-            for name, loop in service.work().items():
+        for worker in (*(self._services or ()), *filter(None, (self._commanding,))):
+            for name, loop in worker.work().items():
                 self._begin_task(loop(), name)
 
     async def drain(self) -> None:
@@ -257,6 +270,8 @@ class Csms:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._commanding is not None:
+            await self._commanding.close()
         self._side_thread.close()
         numbers = self.statistics()
         storage, self._storage = self._storage, None

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from chargewright.clock import Clock
+from chargewright.csms.automation import Automation
 from chargewright.csms.config import Settings
 from chargewright.csms.directory import Directory
 from chargewright.csms.ledger import JournalLedger
+from chargewright.csms.ports import CommandSender
+from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
 from chargewright.csms.services.events import EventsService
@@ -27,12 +30,15 @@ def make_services(
     clock: Clock,
     entropy: Callable[[int], bytes],
     vendors: Mapping[str, VendorExtension],
+    sender: CommandSender,
+    automation: Automation,
 ) -> Services:
     """One of each service."""
     events = EventsService()
     ledger = JournalLedger(storage.journal, clock)
     metering = MeteringService()
     return Services(
+        abilities=AbilitiesService(storage, ledger, clock),
         authorization=AuthorizationService(directory, accepts_unknown=settings.unknown_id_tags == "accept"),
         data_transfer=DataTransferService(vendors),
         groups=GroupsService(storage, ledger),

@@ -116,6 +116,15 @@ class Settings(BaseSettings):
     unanswered_calls: int = Field(default=8, ge=1)
     """CALLs of one connection that may wait for their answer before its socket is no longer read."""
 
+    command_timeout_seconds: float = Field(default=60.0, gt=0)
+    """Time limit of a command that names none, from asking: for its turn, and for the station's answer."""
+
+    commands_per_station: int = Field(default=100, ge=1)
+    """Commands of one station that may be under way or wait for their turn; beyond it they are refused."""
+
+    settle_seconds: float = Field(default=10.0, ge=0)
+    """How long an accepted station must have been silent before anything is sent to it unasked."""
+
     fight_evictions: int = Field(default=5, ge=2)
     """Evictions of one identity by another address, serial number or node within `fight_window_seconds` that raise the
     alarm."""

@@ -34,9 +34,10 @@ class Malformed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
     """It was sent, and no answer came: in time, or before the connection was lost. Whether it was carried out is not
-    known."""
+    known. `close_code` is the WebSocket's, where the connection's end was why."""
 
     reason: str
+    close_code: int | None = None
 
 
 class NotSent(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,28 +6,23 @@ reads a large message: that is done in a thread, and the connection is held unti
 """
 
 import asyncio
-import enum
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-import msgspec
 import structlog
 
-from chargewright.clock import Clock
 from chargewright.csms.call import TRANSACTION_ACTIONS, Call, Handled
-from chargewright.csms.directory import Directory
-from chargewright.csms.handlers.table import Handler, Services
-from chargewright.csms.instants import UnreadableTimes
+from chargewright.csms.calling import OnEnd, OutgoingCalls
+from chargewright.csms.outcomes import NotSent
 from chargewright.csms.ports import WhenDurable
 from chargewright.csms.services.events import make_event
-from chargewright.csms.side_thread import SideThread
+from chargewright.csms.session_ports import Hold, SessionPorts
 from chargewright.csms.storage.base import (
     ClaimRecord,
     DisconnectRecord,
-    Journal,
     Record,
     Settlement,
     StartRecord,
@@ -41,7 +36,7 @@ from chargewright.protocol.v16.base import Message, Timestamp
 from chargewright.protocol.v16.salvage import salvage
 from chargewright.rpc.connection import RpcConnection
 from chargewright.rpc.errors import InternalFault, RpcError, SecurityFault
-from chargewright.rpc.events import CallReceived, CallRefused, Event, MessageIgnored
+from chargewright.rpc.events import CallReceived, CallRefused, Event, IgnoredReason, MessageIgnored
 from chargewright.transport.connection import (
     INTERNAL_ERROR,
     MESSAGE_TOO_BIG,
@@ -54,7 +49,7 @@ from chargewright.transport.connection import (
 if TYPE_CHECKING:
     from chargewright.csms.sessions import Sessions
 
-__all__ = ["LARGE_BYTES", "Hold", "Session", "SessionPorts"]
+__all__ = ["LARGE_BYTES", "Session"]
 
 # Larger messages are read in a thread: what is smaller takes the loop some 20 ms at worst (see `salvage`).
 LARGE_BYTES: Final = 64 * 1024
@@ -62,36 +57,11 @@ LARGE_BYTES: Final = 64 * 1024
 _log = structlog.get_logger(__name__)
 
 
-class Hold(enum.IntFlag):
-    """Why a connection is not read just now."""
-
-    CLAIM = 1  # the station is not ours yet
-    UNANSWERED = 2  # too many of its CALLs wait for their answers
-    PRESSURE = 4  # the journal is full
-    DRAIN = 8  # the CSMS is stopping
-    LARGE = 16  # a large message is being read
-
-
-class SessionPorts(msgspec.Struct, frozen=True):
-    """What a session uses of the CSMS."""
-
-    clock: Clock
-    journal: Journal
-    directory: Directory
-    services: Services
-    handlers: Mapping[str, Handler]
-    unreadable_times: UnreadableTimes
-    side_thread: SideThread
-    new_call_id: Callable[[], str]
-    node: str
-    is_strict: bool  # for every station, whatever its own tolerance
-    unanswered_calls: int
-
-
 class Session:
     """The live connection of one station; `start` begins it. `epoch` is 0 until the claim is durable."""
 
     __slots__ = (
+        "_calls",
         "_close_info",
         "_holds",
         "_large",
@@ -102,6 +72,7 @@ class Session:
         "connection",
         "counts",
         "epoch",
+        "last_heard",
         "last_received_at",
         "messages",
         "serial_number_before",
@@ -116,6 +87,7 @@ class Session:
         self.epoch = 0
         self.messages = 0
         self.last_received_at = 0  # µs
+        self.last_heard = ports.clock.monotonic()  # of the claim, until a message came
         self.serial_number_before = station.serial_number
         self.counts: Counter[str] = Counter()  # what was refused, ignored and tolerated
         self._ports = ports
@@ -135,6 +107,7 @@ class Session:
             offered=ports.handlers,
             accepts_number_ids=not is_strict,
         )
+        self._calls = OutgoingCalls(self._rpc, ports.clock, self._send, self._on_other)
 
     @property
     def address(self) -> str:
@@ -154,6 +127,7 @@ class Session:
 
     def close(self, code: int, reason: str) -> None:
         """End the connection; what is still on its way to the database gets there, but is not answered."""
+        self._calls.give_up(f"the connection was closed before an answer came: {reason}")
         self.connection.close(code, reason)
         # A held connection would not see the peer's part of the closing handshake.
         self._holds = Hold(0)
@@ -175,6 +149,14 @@ class Session:
     def tell(self, kind: str, body: Mapping[str, Any]) -> None:
         """Write an event of our own about this station."""
         self._ports.journal.submit(self.unit(kind, self._noted, make_event(kind, body)))
+
+    def call(self, request: Message, timeout_seconds: float, on_end: OnEnd) -> None:
+        """Send a CALL of ours. `on_end` is called once: with the answer, when `timeout_seconds` are over, or when the
+        connection is lost. One at a time: `NotSent` while another one is out, and on a connection that is not open."""
+        if self.connection.is_open and self.epoch:
+            self._calls.call(request, timeout_seconds, on_end)
+        else:
+            on_end(NotSent(reason="the station is not connected"))
 
     def unit(self, action: str, on_settled: Callable[[Unit, Settlement], None], *records: Record) -> Unit:
         """A unit of this session that no message caused."""
@@ -206,6 +188,7 @@ class Session:
     def _closed(self, info: CloseInfo) -> None:
         self._close_info = info
         self._rpc.connection_lost()
+        self._calls.give_up(f"the connection was lost before an answer came (code {info.code})", info.code)
         if self._large is not None:
             self._large.cancel()
         self._sessions.gone(self)
@@ -242,6 +225,7 @@ class Session:
         received = clock.monotonic()
         self.messages += 1
         self.last_received_at = clock.now_microseconds()
+        self.last_heard = received
         if len(message) > LARGE_BYTES:
             self.hold(Hold.LARGE)
             self._large = asyncio.get_running_loop().create_task(self._receive_large(message, received))
@@ -335,12 +319,16 @@ class Session:
         self.counts[f"refused {error.code.value}"] += 1
 
     def _on_other(self, event: Event) -> None:
+        if self._calls.ended_by(event):
+            return
         if isinstance(event, CallRefused):
             self.counts[f"refused {event.code.value}"] += 1
             if event.reason:
                 _log.error("a response was not sent", station=self.station.identity, reason=event.reason)
         elif isinstance(event, MessageIgnored):
             self.counts[f"ignored {event.reason.name}"] += 1
+            if event.reason is IgnoredReason.LATE_ANSWER:
+                _log.warning("an answer came too late", station=self.station.identity, call=event.detail)
 
     def _fail(self, call: Call, bug: Exception) -> None:
         """A bug of ours met this CALL; its station is told, and nobody else notices."""

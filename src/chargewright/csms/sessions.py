@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from chargewright.clock import Clock
-from chargewright.csms.session import Hold, Session
+from chargewright.csms.session import Session
+from chargewright.csms.session_ports import Hold
 from chargewright.transport.connection import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER
 
 __all__ = ["FightRules", "Sessions"]
@@ -60,6 +61,8 @@ class Sessions:
         self._newest_epoch: dict[int, int] = {}  # what other nodes told, where it is newer than our session's
         self._fights: dict[int, _Fight] = {}
         self._holds = Hold(0)
+        self.on_came: list[Callable[[Session], None]] = []  # a session is its station's newest, or was booted
+        self.on_went: list[Callable[[int], None]] = []  # a station, by row id, has no session here any more
         self._empty = asyncio.Event()
         self._empty.set()
         self._closed_messages = 0
@@ -108,6 +111,8 @@ class Sessions:
         self._newest_epoch.pop(station_id, None)
         self._of_station[station_id] = session
         _log.info("station connected", station=session.station.identity, address=session.address, epoch=session.epoch)
+        for act in self.on_came:
+            act(session)
         if station_id in self._fights:
             self._fights[station_id].is_held_elsewhere = False
         if older is not None and older is not session:
@@ -126,7 +131,7 @@ class Sessions:
         # Our own claim may be committed and not yet settled: it will find this.
         self._newest_epoch[station_id] = max(epoch, self._newest_epoch.get(station_id, 0))
         if session is not None:
-            del self._of_station[station_id]
+            self._leave(session)
             self._evict(session)
             self._fights[station_id].is_held_elsewhere = True
             self._note_fight(session, epoch, node=node)
@@ -134,6 +139,9 @@ class Sessions:
     def booted(self, session: Session) -> None:
         """A BootNotification is durable: another serial number than before, right after an eviction, is another
         device."""
+        if self._of_station.get(session.station.id) is session:
+            for act in self.on_came:
+                act(session)
         before, after = session.serial_number_before, session.station.serial_number
         session.serial_number_before = after
         fight = self._fights.get(session.station.id)
@@ -147,7 +155,7 @@ class Sessions:
         self._closed_messages += session.messages
         self._closed_counts.update(session.counts)
         if self._of_station.get(session.station.id) is session:
-            del self._of_station[session.station.id]
+            self._leave(session)
         if not self._every:
             self._empty.set()
 
@@ -197,6 +205,11 @@ class Sessions:
             "messages": self._closed_messages + sum(session.messages for session in self._every.values()),
             **{name.replace(" ", "_"): count for name, count in sorted(counts.items())},
         }
+
+    def _leave(self, session: Session) -> None:
+        del self._of_station[session.station.id]
+        for act in self.on_went:
+            act(session.station.id)
 
     def _evict(self, older: Session) -> None:
         self._evicted += 1

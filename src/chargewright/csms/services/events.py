@@ -16,6 +16,11 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "alarm.quarantined": "the database refused a message of the station; its frame is in quarantine: `action`",
     "alarm.certificates_refused": "something is wrong with the changed TLS certificates, those in use stay: `error`",
     "certificates.renewed": "the TLS certificates were read again, new connections get them: `files`",
+    "command.finished": "a command ended: `action`, `outcome` (answered, refused, malformed, unanswered, not-sent), "
+    "`status` of the answer, `code` and `description` of a CALLERROR, `reason`; of one that was kept, `commandId` and "
+    "its `state`",
+    "command.sent": "a command went to the station: `action`, `payload` without passwords (its length as "
+    "`payloadBytes` where it is long), `commandId`",
     "connector.status": "StatusNotification: `connectorId`, `status`, `errorCode` as sent, `info`, `vendorErrorCode`, "
     "`timestamp` as sent",
     "station.booted": "BootNotification: `status` is our answer; `chargePointVendor`, `chargePointModel`, "

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService
 from chargewright.csms.services.groups import GroupsService
@@ -19,6 +20,7 @@ __all__ = ["Services"]
 class Services(msgspec.Struct, frozen=True):
     """One of each, in the order in which they are loaded."""
 
+    abilities: AbilitiesService
     authorization: AuthorizationService
     data_transfer: DataTransferService
     groups: GroupsService

@@ -1,0 +1,58 @@
+"""Everything that sends to stations, put together: commands, and what the CSMS does on its own."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from chargewright.clock import Clock
+from chargewright.csms.automation import Automation
+from chargewright.csms.commands.commander import Commander
+from chargewright.csms.config import Settings
+from chargewright.csms.directory import Directory
+from chargewright.csms.services.registry import Services
+from chargewright.csms.sessions import Sessions
+from chargewright.csms.settling import Settling
+
+__all__ = ["Commanding"]
+
+# How long the end waits for what is still to be noted.
+CLOSE_SECONDS: Final = 2.0
+
+
+class Commanding:
+    """`commander` sends, `automation` decides when the CSMS may send on its own. `tell` writes an event about a
+    station, by row id, without waiting for it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Directory,
+        sessions: Sessions,
+        clock: Clock,
+        tell: Callable[[int, str, Mapping[str, Any]], None],
+    ) -> None:
+        self.settling = Settling(directory, clock, settle_seconds=settings.settle_seconds)
+        self.automation = Automation(directory, self.settling)
+        self.commander = Commander(
+            directory,
+            clock,
+            sessions.of_station,
+            tell,
+            timeout_seconds=settings.command_timeout_seconds,
+            per_station=settings.commands_per_station,
+        )
+        sessions.on_came.append(self.settling.came)
+        sessions.on_went.append(self.settling.went)
+
+    async def begin(self, services: Services) -> None:
+        """Before anything listens."""
+        self.commander.services = services
+
+    def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """Loops that run while the CSMS does, by name."""
+        return {}
+
+    async def close(self) -> None:
+        """Send nothing more; when all connections are gone, and the storage is still there."""
+        self.settling.close()
+        await self.automation.close()
+        await self.commander.close(CLOSE_SECONDS)
