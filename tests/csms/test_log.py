@@ -25,13 +25,18 @@ def stream() -> Iterator[io.StringIO]:
     logging.root.setLevel(level)
 
 
-def test_secrets_and_id_tags_are_masked_at_any_depth() -> None:
-    entry = {"password": "p", "Authorization": "a", "id_tag": "04A2B3C4", "body": {"idTag": "AB", "token": "t", "n": 1}}
+def test_secrets_and_personal_data_are_masked_at_any_depth() -> None:
+    entry = {
+        "password": "p",
+        "Authorization": "a",
+        "id_tag": "04A2B3C4",
+        "body": {"idTag": "AB", "token": "t", "iccid": "8943", "imsi": "232011234567", "n": 1},
+    }
     assert mask(None, "info", entry) == {
         "password": "(hidden)",
         "Authorization": "(hidden)",
         "id_tag": "…B3C4",
-        "body": {"idTag": "…", "token": "(hidden)", "n": 1},
+        "body": {"idTag": "…", "token": "(hidden)", "iccid": "…", "imsi": "…4567", "n": 1},
     }
 
 

@@ -1,4 +1,4 @@
-"""The log: one line of key=value per entry on standard error, secrets and id tags masked."""
+"""The log: one line of key=value per entry on standard error, secrets and personal data masked."""
 
 import logging
 import sys
@@ -10,11 +10,12 @@ import structlog
 __all__ = ["configure_log", "mask"]
 
 _SECRETS: Final = frozenset({"authorization", "credential", "credential_hash", "key", "password", "secret", "token"})
-_ID_TAGS: Final = frozenset({"id_tag", "idtag", "parent_id_tag", "parentidtag"})
+# Personal data: who charged, and the SIM card of a station (§6.3).
+_PERSONAL: Final = frozenset({"id_tag", "idtag", "parent_id_tag", "parentidtag", "iccid", "imsi"})
 
 
 def mask(logger: Any, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: hide secrets wholly, and id tags but for their last four characters, at any depth."""
+    """structlog processor: hide secrets wholly, and personal data but for its last four characters, at any depth."""
     return _masked(entry)
 
 
@@ -24,7 +25,7 @@ def _masked(entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         key = name.lower()
         if key in _SECRETS:
             shown[name] = "(hidden)"
-        elif key in _ID_TAGS and isinstance(value, str):
+        elif key in _PERSONAL and isinstance(value, str):
             shown[name] = f"…{value[-4:]}" if len(value) > 4 else "…"
         elif isinstance(value, dict):
             shown[name] = _masked(value)
