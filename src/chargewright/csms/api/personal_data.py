@@ -1,5 +1,5 @@
-"""Personal data of one id tag: all of it in one answer, and a pseudonym in its place. The tag stands in the body, never in
-a URL."""
+"""Personal data of one id tag: all of it in one answer, and a pseudonym in its place. The tag stands in the body,
+never in a URL."""
 
 from typing import Any
 
