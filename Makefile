@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGE := chargewright
 
-.PHONY: help install run test check fix bench soak docs clean
+.PHONY: help install run test check fix bench bench-large soak docs clean
 help:
 	@echo "make run      a central system and three charging stations, live in the terminal (Ctrl-C ends it)"
 	@echo "make test     the tests"
 	@echo "make check    lint, formatting, types, import directions"
 	@echo "make fix      let the linter and the formatter mend what they can"
 	@echo "make bench    speed as ratios, measured side by side; bench/results/latest.json"
+	@echo "make bench-large  lists over 20 million meter values on PostgreSQL, 2 million on SQLite: half an hour, 20 GB of disk"
 	@echo "make soak     the long fault runs"
 	@echo "make docs     generate the reference pages from the code"
 
@@ -46,7 +47,10 @@ fix: $(STAMP)
 	$(BIN)/ruff format .
 
 bench: $(STAMP)
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(OPTIONS)
+
+bench-large: $(STAMP)
+	$(BIN)/python -m bench.large $(OPTIONS)
 
 soak: $(STAMP)
 	$(BIN)/python -m pytest -q -m soak --timeout 7200
