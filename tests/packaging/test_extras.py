@@ -10,11 +10,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 # extra → commands whose help must run, commands that must name the extra which they lack
 EXTRAS = {
-    "": ([["--help"]], {"serve": "csms", "station": "station", "up": "csms,station"}),
+    "": ([["--help"]], {"ctl": "ctl", "serve": "csms", "station": "station", "up": "csms,station"}),
+    "ctl": ([["--help"], ["ctl", "id-tags", "--help"]], {"serve": "csms"}),
     "csms": ([["--help"], ["serve", "--help"]], {}),
     "console": ([["--help"], ["serve", "--help"]], {}),
-    "station": ([["--help"], ["station", "run", "--help"]], {"serve": "csms"}),
-    "lab": ([["--help"]], {"serve": "csms"}),
+    "station": ([["--help"], ["station", "run", "--help"]], {"ctl": "ctl", "serve": "csms"}),
+    "lab": ([["--help"]], {"ctl": "ctl", "serve": "csms"}),
 }
 
 

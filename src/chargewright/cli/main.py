@@ -23,7 +23,10 @@ COMMANDS: Final = {
     "serve": ("chargewright.cli.serve", "serve"),
     "up": ("chargewright.cli.up", "up"),
 }
-GROUPS: Final = {"station": ("chargewright.cli.station", "station_app")}
+GROUPS: Final = {
+    "ctl": ("chargewright.cli.ctl.main", "ctl_app"),
+    "station": ("chargewright.cli.station", "station_app"),
+}
 
 
 def _version(is_asked: bool) -> None:

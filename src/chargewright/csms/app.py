@@ -19,6 +19,7 @@ import structlog
 from chargewright.clock import Clock, SystemClock
 from chargewright.csms.adoption import Adoption
 from chargewright.csms.api.application import create_api
+from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.assembly import make_services
 from chargewright.csms.credentials import CredentialKeeper
 from chargewright.csms.directory import Directory
@@ -49,6 +50,7 @@ from chargewright.csms.attempts import Attempts
 from chargewright.csms.commanding import Commanding
 from chargewright.csms.config import Settings
 from chargewright.csms.exposure import check_exposure
+from chargewright.csms.ledger import JournalLedger
 from chargewright.csms.listeners import Addresses, Listeners
 from chargewright.csms.seed import Seed, apply_seed, read_seed, stations_with
 from chargewright.csms.services.events import make_event
@@ -219,8 +221,18 @@ class Csms:
             readers=settings.event_readers,
             poll_seconds=settings.events_poll_seconds,
         )
-        token = settings.bootstrap_token
-        self.api = create_api(self._feed, None if token is None else token.get_secret_value(), self.not_ready)
+        self.api = create_api(
+            ApiParts(
+                services=services,
+                storage=storage,
+                directory=self._directory,
+                ledger=JournalLedger(storage.journal, self._clock),
+                clock=self._clock,
+                feed=self._feed,
+                settings=settings,
+                not_ready=self.not_ready,
+            )
+        )
 
     def _begin_watching(self, storage: Storage) -> None:
         assert self._outage is not None and self._feed is not None

@@ -13,6 +13,7 @@ from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.groups import GroupsService
+from chargewright.csms.services.id_tags import IdTagsService
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.registry import Services
 from chargewright.csms.services.retention import RetentionService
@@ -42,6 +43,7 @@ def make_services(
         authorization=AuthorizationService(directory, accepts_unknown=settings.unknown_id_tags == "accept"),
         data_transfer=DataTransferService(vendors),
         groups=GroupsService(storage, ledger),
+        id_tags=IdTagsService(directory, storage, ledger),
         metering=metering,
         retention=RetentionService(storage, clock, settings.retention_days(), every_seconds=settings.retention_seconds),
         stations=StationsService(

@@ -81,3 +81,7 @@ class Directory:
     def put_id_tag(self, row: IdTagRow) -> None:
         """Take over a committed row."""
         self._id_tags[row.id_tag.casefold()] = row
+
+    def remove_id_tag(self, id_tag: str) -> None:
+        """The tag was removed, and that is committed."""
+        self._id_tags.pop(id_tag.casefold(), None)

@@ -1,9 +1,19 @@
 """Every error has the one shape."""
 
+import json
+
 import httpx
 from fastapi import FastAPI, HTTPException
 
 from chargewright.csms.api.errors import Problem, install
+from chargewright.csms.api.models import Body
+from chargewright.csms.errors import Conflict, InvalidValue, NotFound
+from chargewright.csms.storage.base import StorageError, StorageUnavailable
+
+
+class Secret(Body):
+    password: int
+    name: str = ""
 
 
 def failing() -> httpx.AsyncClient:
@@ -22,6 +32,34 @@ def failing() -> httpx.AsyncClient:
     async def validation(number: int) -> int:
         return number
 
+    @api.get("/unknown")
+    async def unknown() -> None:
+        raise NotFound("id tag", "7")
+
+    @api.get("/conflict")
+    async def conflict() -> None:
+        raise Conflict("It is busy.")
+
+    @api.get("/invalid")
+    async def invalid() -> None:
+        raise InvalidValue("connectorId", 9, "0 to 2")
+
+    @api.get("/away")
+    async def away() -> None:
+        raise StorageUnavailable("the password is 1234")
+
+    @api.get("/refused")
+    async def refused() -> None:
+        raise StorageError("inner workings")
+
+    @api.post("/secret")
+    async def secret(body: Secret) -> None:
+        raise AssertionError("never called")
+
+    @api.get("/members")
+    async def members() -> None:
+        raise Problem(502, "The station refused.", members={"code": "InternalError"})
+
     @api.get("/bug")
     async def bug() -> None:
         raise ZeroDivisionError("inner workings")
@@ -36,6 +74,12 @@ async def test_each_kind_of_error_is_a_problem() -> None:
             ("/http", 410),
             ("/validation?number=x", 422),
             ("/bug", 500),
+            ("/unknown", 404),
+            ("/conflict", 409),
+            ("/invalid", 422),
+            ("/away", 503),
+            ("/refused", 500),
+            ("/members", 502),
             ("/nowhere", 404),
         ):
             answer = await client.get(path)
@@ -51,8 +95,37 @@ async def test_details_are_those_that_help() -> None:
     async with failing() as client:
         assert (await client.get("/problem")).headers["Retry-After"] == "1"
         (wrong,) = (await client.get("/validation?number=x")).json()["errors"]
-        assert wrong["location"] == "query.number"
-        assert "inner workings" not in (await client.get("/bug")).text
+        assert wrong == {
+            "place": "query",
+            "field": "number",
+            "value": "x",
+            "expected": "a valid integer, unable to parse string as an integer",
+        }
+        for path in ("/bug", "/refused", "/away"):
+            text = (await client.get(path)).text
+            assert "inner workings" not in text
+            assert "1234" not in text
+        assert (await client.get("/away")).headers["Retry-After"] == "5"
+        assert (await client.get("/members")).json()["code"] == "InternalError"
+        (wrong,) = (await client.get("/invalid")).json()["errors"]
+        assert wrong == {"place": "body", "field": "connectorId", "value": 9, "expected": "0 to 2"}
+
+
+async def test_secrets_are_not_repeated() -> None:
+    async with failing() as client:
+        for body in ({"password": "hunter2"}, {"password": 1, "pasword": "hunter2"}):
+            answer = await client.post("/secret", json=body)
+            assert answer.status_code == 422
+            assert "hunter2" not in answer.text
+
+
+async def test_any_value_can_be_told() -> None:
+    async with failing() as client:
+        for value in ("\ud800", 10**30, {"a": 1}, [1], None, True, "x" * 1000 + "\0"):
+            body = json.dumps({"password": 1, "name": value}).encode()
+            answer = await client.post("/secret", content=body, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 422, value
+            assert answer.json()["errors"][0]["field"] == "name"
 
 
 async def test_the_wrong_method_says_which_are_right() -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from tests.csms.bench import Workbench
 from tests.csms.wire import WireStation, eventually
 
 from chargewright.csms.api.events import _Stream, events
+from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.app import Csms
 from chargewright.csms.event_feed import EventFeed
 from chargewright.csms.storage.base import StorageUnavailable
@@ -80,7 +82,7 @@ async def test_an_id_that_the_log_has_not_reached_is_refused(server: Csms) -> No
 async def test_what_happens_after_the_first_line_is_not_missed(bench: Workbench) -> None:
     feed = EventFeed(bench.storage, page=10, readers=1, poll_seconds=5)
     feed.begin()
-    (route,) = events(feed).routes
+    (route,) = events(cast(ApiParts, SimpleNamespace(feed=feed))).routes
     assert isinstance(route, APIRoute)
     response = await route.endpoint()
     lines = response.body_iterator

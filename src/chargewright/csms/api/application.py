@@ -1,26 +1,50 @@
 """The REST API as one ASGI application."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from importlib.metadata import version
+from typing import Final
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 
 from chargewright.csms.api import errors
 from chargewright.csms.api.auth import bearer_key
+from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.events import events
+from chargewright.csms.api.id_tags import id_tags
+from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.api.probes import probes
-from chargewright.csms.event_feed import EventFeed
 
-__all__ = ["create_api"]
+__all__ = ["PREFIX", "RESOURCES", "create_api"]
+
+PREFIX: Final = "/api/v1"
+# Every resource under the prefix, each in a module of its own.
+RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
+    events,
+    id_tags,
+)
 
 
-def create_api(feed: EventFeed, token: str | None, not_ready: Callable[[], str | None]) -> FastAPI:
-    """The application; `token` is the bearer key of every route under `/api/v1`, `not_ready` the reason of
-    `/readyz`."""
+def create_api(parts: ApiParts) -> FastAPI:
+    """The application; the bearer key of every route under `/api/v1` is `bootstrap_token` of the settings."""
     api = FastAPI(
         title="Chargewright CSMS", version=version("chargewright"), docs_url=None, redoc_url=None, openapi_url=None
     )
     errors.install(api)
-    api.include_router(probes(not_ready))
-    api.include_router(events(feed), prefix="/api/v1", dependencies=[Depends(bearer_key(token))])
+    api.include_router(probes(parts.not_ready))
+    token = parts.settings.bootstrap_token
+    key = Depends(bearer_key(None if token is None else token.get_secret_value()))
+    for resource in RESOURCES:
+        api.include_router(
+            resource(parts),
+            prefix=PREFIX,
+            dependencies=[key, Depends(_without_nul)],
+            responses=dict(errors.RESPONSES),
+        )
     return api
+
+
+def _without_nul(request: Request) -> None:
+    """No database can look for it, and nothing is named so."""
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The character U+0000 has no place in a URL.")

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from chargewright.csms.api.errors import Problem
+from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.event_feed import EventFeed, TooManyReaders
 from chargewright.csms.instants import moment
 from chargewright.csms.storage.base import EventRow, StorageError
@@ -28,9 +29,10 @@ _RETRY: Final = {"Retry-After": "5"}
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def events(feed: EventFeed) -> APIRouter:
+def events(parts: ApiParts) -> APIRouter:
     """Route `/events`."""
-    router = APIRouter()
+    router = APIRouter(tags=["events"])
+    feed = parts.feed
 
     @router.get("/events", summary="Follow the event log", response_class=StreamingResponse)
     async def follow(

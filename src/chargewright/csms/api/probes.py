@@ -13,7 +13,7 @@ __all__ = ["probes"]
 def probes(not_ready: Callable[[], str | None]) -> APIRouter:
     """Routes `/healthz` and `/readyz`; `not_ready` gives the reason why no station should be sent here, None when one
     may."""
-    router = APIRouter()
+    router = APIRouter(tags=["probes"])
 
     @router.get("/healthz", summary="Whether the process answers")
     async def healthz() -> Response:

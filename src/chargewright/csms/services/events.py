@@ -23,6 +23,8 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "`payloadBytes` where it is long), `commandId`",
     "connector.status": "StatusNotification: `connectorId`, `status`, `errorCode` as sent, `info`, `vendorErrorCode`, "
     "`timestamp` as sent",
+    "id_tag.changed": "the operator registered or changed an id tag: `idTag`",
+    "id_tag.removed": "the operator removed an id tag: `idTag`",
     "station.booted": "BootNotification: `status` is our answer; `chargePointVendor`, `chargePointModel`, "
     "`chargePointSerialNumber`, `firmwareVersion`",
     "station.connected": "a connection took the station over: `address`, `subprotocol`, `node`",

@@ -8,6 +8,7 @@ from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService
 from chargewright.csms.services.groups import GroupsService
+from chargewright.csms.services.id_tags import IdTagsService
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.retention import RetentionService
 from chargewright.csms.services.service import Service
@@ -24,6 +25,7 @@ class Services(msgspec.Struct, frozen=True):
     authorization: AuthorizationService
     data_transfer: DataTransferService
     groups: GroupsService
+    id_tags: IdTagsService
     metering: MeteringService
     retention: RetentionService
     stations: StationsService

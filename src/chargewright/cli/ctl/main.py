@@ -1,0 +1,42 @@
+"""`chargewright ctl`: operate a running central system over its REST API; one group for each plural noun."""
+
+import importlib
+import importlib.util
+from typing import Annotated, Final
+
+import typer
+
+from chargewright.cli.ctl.client import DEFAULT_URL, URL_VARIABLE, Target
+from chargewright.cli.extras import needs
+
+__all__ = ["NOUNS", "ctl_app"]
+
+ctl_app = typer.Typer(help="Operate a running central system over its REST API.", invoke_without_command=True)
+
+# Plural noun → module, whose `app` is the group. Each brings its libraries when a command runs.
+NOUNS: Final = {
+    "id-tags": "chargewright.cli.ctl.id_tags",
+}
+
+
+@ctl_app.callback()
+def _ctl(
+    context: typer.Context,
+    url: Annotated[str, typer.Option(envvar=URL_VARIABLE, help="Where the REST API is.")] = DEFAULT_URL,
+) -> None:
+    """Operate a running central system over its REST API.
+
+    The bearer key is taken from CHARGEWRIGHT_TOKEN, or else CHARGEWRIGHT_BOOTSTRAP_TOKEN; it is never an argument.
+
+    Exit codes: 0 done, 1 it failed or was not accepted, 2 the command or a value is wrong, 3 the server cannot be
+    reached, is not ready or refuses the key, 4 there is no such thing, 5 the station is offline or did not answer.
+    """
+    context.obj = Target(url)
+    if context.invoked_subcommand is None:
+        with needs("ctl", "ctl"):
+            import httpx  # noqa: F401 - only to see whether it is there
+        typer.echo(context.get_help())
+
+
+for _noun, _module in NOUNS.items():
+    ctl_app.add_typer(importlib.import_module(_module).app, name=_noun)
