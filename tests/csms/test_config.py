@@ -1,6 +1,7 @@
 """Settings: where they come from, which wins, and what is said of wrong ones."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,20 @@ def test_a_wrong_option_is_named(argument: str, value: str, named: list[str]) ->
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"ocpps": "127.0.0.1:0"}, "because ocpps is on"),
+        ({"tls_certificates": ("a.pem", "b.pem"), "tls_keys": ("a.key",)}, "2 in tls_certificates, 1 in tls_keys"),
+    ],
+)
+def test_tls_needs_a_key_for_each_certificate(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(arguments)
+    assert said in str(caught.value)
+    assert "hidden" not in str(caught.value)
+
+
 def test_a_wrong_variable_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARGEWRIGHT_HEARTBEAT_INTERVAL_SECONDS", "0")
     with pytest.raises(ConfigurationError, match="CHARGEWRIGHT_HEARTBEAT_INTERVAL_SECONDS"):
@@ -62,9 +77,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    settings = load_settings({"bootstrap_token": "a secret", "credential_key": "00" * 16})
+    settings = load_settings({"bootstrap_token": "a secret", "credential_key": "ab" * 16})
     assert "a secret" not in repr(settings)
-    assert "0000" not in repr(settings)
+    assert "abab" not in repr(settings)
 
 
 @pytest.mark.parametrize(

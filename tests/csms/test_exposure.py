@@ -10,6 +10,7 @@ from chargewright.csms.storage.base import StationRow
 from chargewright.errors import ConfigurationError
 
 SECURED = StationRow(id=1, identity="SECURED", security_profile=1, credential_hash="x")
+CERTIFICATE = {"tls_certificates": ("a.pem",), "tls_keys": ("a.key",)}
 OPEN = StationRow(id=2, identity="OPEN", security_profile=0)
 
 
@@ -22,6 +23,8 @@ OPEN = StationRow(id=2, identity="OPEN", security_profile=0)
         ({"ocpp": "0.0.0.0:1"}, [SECURED], None),
         ({"ocpp": "0.0.0.0:1"}, [SECURED, OPEN], "a password for OPEN"),
         ({"ocpp": "0.0.0.0:1", "unknown_stations": "accept"}, [SECURED], "--unknown-stations reject"),
+        ({"ocpps": "0.0.0.0:1", **CERTIFICATE}, [SECURED, OPEN], None),
+        ({"ocpps": "0.0.0.0:1", "unknown_stations": "accept", **CERTIFICATE}, [], "--unknown-stations reject"),
         ({"ocpp": "csms.example.com:1"}, [OPEN], "a password for OPEN"),
         ({"ocpp": "0.0.0.0:1", "insecure": True}, [OPEN], None),
         ({"http": "0.0.0.0:1"}, [], "CHARGEWRIGHT_BOOTSTRAP_TOKEN"),

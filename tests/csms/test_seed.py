@@ -89,7 +89,8 @@ async def test_a_changed_entry_is_applied(bench: Workbench, tmp_path: Path) -> N
         ('[[station]]\nidentity = "A"\npassword = "abc"', ["'A' password", "(hidden)", "32 to 40 hexadecimal digits"]),
         ('[[station]]\nidentity = "A"\nsecurity_profile = 1', ["'A'", "a password, because security_profile is 1"]),
         (f'[[station]]\nidentity = "A"\nsecurity_profile = 0\npassword = "{PASSWORD}"', ["(hidden)", "no password"]),
-        ('[[station]]\nidentity = "A"\nsecurity_profile = 3', ["security_profile", "3", "0 (no password) or 1"]),
+        ('[[station]]\nidentity = "A"\nsecurity_profile = 2', ["'A'", "a password, because security_profile is 2"]),
+        ('[[station]]\nidentity = "A"\nsecurity_profile = 3', ["security_profile", "3", "2 (the same over TLS)"]),
         ('[[station]]\nidentity = "A"\ntime_zone = "Mars/Olympus"', ["'Mars/Olympus'", "an IANA time zone"]),
         ('[[station]]\nidentity = "A"\nregistration = "accepted"', ["registration", "'accepted'", "'Accepted'"]),
         (f'[[station]]\nidentity = "A"\npasword = "{PASSWORD}"', ["pasword", "(hidden)"]),
@@ -155,3 +156,16 @@ def test_what_would_be_right_is_said_in_words_of_the_file(text: str, expected: s
         read_seed(path)
     assert str(refused.value).endswith(f"expected {expected}") or expected in str(refused.value).split("expected ")[-1]
     assert "Input should" not in str(refused.value)
+
+
+async def test_a_profile_that_rose_stays_unless_the_file_names_another(bench: Workbench, tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    keeper = CredentialKeeper(b"k" * 32, lambda count: b"s" * count)
+    directory = bench.csms._directory
+    entry = f'[[station]]\nidentity = "DEPOT-01"\npassword = "{PASSWORD}"\n'
+    for named, expected in ((None, 1), (2, 2), (None, 2), (1, 1)):
+        path.write_text(entry if named is None else f"{entry}security_profile = {named}\n")
+        await apply_seed(read_seed(path), bench.storage, directory, keeper.hash)
+        station = directory.station("DEPOT-01")
+        assert station is not None
+        assert station.security_profile == expected
