@@ -9,14 +9,20 @@ from chargewright.csms.directory import Directory
 from chargewright.csms.ledger import JournalLedger
 from chargewright.csms.ports import CommandSender
 from chargewright.csms.services.abilities import AbilitiesService
+from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
+from chargewright.csms.services.diagnostics import DiagnosticsService
 from chargewright.csms.services.events import EventsService
+from chargewright.csms.services.firmware import FirmwareService
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.id_tags import IdTagsService
 from chargewright.csms.services.metering import MeteringService
+from chargewright.csms.services.personal_data import PersonalDataService
 from chargewright.csms.services.registry import Services
+from chargewright.csms.services.reservations import ReservationsService
 from chargewright.csms.services.retention import RetentionService
+from chargewright.csms.services.security_events import SecurityEventsService
 from chargewright.csms.services.stations import StationsService
 from chargewright.csms.services.transactions import TransactionsService
 from chargewright.csms.storage.base import Storage
@@ -33,24 +39,38 @@ def make_services(
     vendors: Mapping[str, VendorExtension],
     sender: CommandSender,
     automation: Automation,
+    secret: bytes,
 ) -> Services:
     """One of each service."""
     events = EventsService()
     ledger = JournalLedger(storage.journal, clock)
+    abilities = AbilitiesService(storage, ledger, clock)
     metering = MeteringService()
+    active = ActiveTransactionsService(directory, storage, clock, default_limit=settings.max_active_transactions)
+    id_tags = IdTagsService(directory, storage, ledger)
+
+    def new_id() -> str:
+        return entropy(16).hex()
+
     return Services(
-        abilities=AbilitiesService(storage, ledger, clock),
-        authorization=AuthorizationService(directory, accepts_unknown=settings.unknown_id_tags == "accept"),
-        data_transfer=DataTransferService(vendors),
+        abilities=abilities,
+        active_transactions=active,
+        authorization=AuthorizationService(directory, active, accepts_unknown=settings.unknown_id_tags == "accept"),
+        data_transfer=DataTransferService(vendors, clock),
+        diagnostics=DiagnosticsService(storage, ledger, clock, new_id),
+        firmware=FirmwareService(storage, ledger, clock, new_id),
         groups=GroupsService(storage, ledger),
-        id_tags=IdTagsService(directory, storage, ledger),
+        id_tags=id_tags,
         metering=metering,
+        reservations=ReservationsService(storage, ledger, directory, clock, abilities),
+        personal_data=PersonalDataService(directory, storage, ledger, id_tags, secret),
         retention=RetentionService(storage, clock, settings.retention_days(), every_seconds=settings.retention_seconds),
+        security_events=SecurityEventsService(storage, ledger, new_id),
         stations=StationsService(
             directory,
             events,
             heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
             boot_retry_interval_seconds=settings.boot_retry_interval_seconds,
         ),
-        transactions=TransactionsService(metering, events),
+        transactions=TransactionsService(metering, events, active),
     )

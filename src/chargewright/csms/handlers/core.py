@@ -23,6 +23,7 @@ def boot_notification(
 ) -> Answer[core.BootNotificationResponse]:
     """Take the station on, or let it wait, as its operator chose (§4.2). `currentTime` is the moment of answering."""
     status = services.stations.boot(call, request)
+    services.firmware.booted(call, request)
     return call.when_durable(lambda: services.stations.booted(call, request, status))
 
 
@@ -38,6 +39,7 @@ def status_notification(
 ) -> Answer[core.StatusNotificationResponse]:
     """Note the status; every one is acknowledged (§4.9)."""
     services.stations.status(call, request)
+    services.reservations.status(call, request)
     return call.when_durable(core.StatusNotificationResponse)
 
 
@@ -58,6 +60,7 @@ def start_transaction(
     """
     id_tag_info = services.authorization.check(request.id_tag, call.received_at)
     started = services.transactions.start(call, request, id_tag_info.status)
+    services.reservations.started(call, started)
     return call.when_durable(
         lambda: core.StartTransactionResponse(transaction_id=started.transaction_id, id_tag_info=id_tag_info)
     )

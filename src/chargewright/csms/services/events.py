@@ -9,6 +9,8 @@ from chargewright.errors import LocalProtocolError
 
 __all__ = ["EVENT_KINDS", "EventsService", "make_event"]
 
+_RESERVATION: Final = "`reservationId`, `connectorId`, `idTag`, `expiryDate`, `previously` (its state), `reason`"
+
 EVENT_KINDS: Final[Mapping[str, str]] = {
     "alarm.identity_contested": "two devices use one identity: `evictions` so far, `address` of the newest, or the "
     "`node` that it came to",
@@ -23,8 +25,38 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "`payloadBytes` where it is long), `commandId`",
     "connector.status": "StatusNotification: `connectorId`, `status`, `errorCode` as sent, `info`, `vendorErrorCode`, "
     "`timestamp` as sent",
+    "data_transfer.failed": "the extension for a vendor failed at a DataTransfer, answered with Rejected: `vendorId`, "
+    "`messageId`, `error`",
+    "data_transfer.received": "DataTransfer: `vendorId`, `messageId`, `status` is our answer",
+    "diagnostics.requested": "diagnostics or a log are asked for: `uploadId`, `kind`, `location` without secrets, "
+    "`requestId`",
+    "diagnostics.state": "an upload of diagnostics or of a log stands otherwise, by what became of its command or of a "
+    "later one: `uploadId`, `state`, `fileName`, `problem`",
+    "diagnostics.status": "DiagnosticsStatusNotification or LogStatusNotification: `status`, `requestId`, `expected` "
+    "(whether it was next in the sequence), `uploadId` and `state` of the upload that it belongs to",
+    "firmware.requested": "a firmware update is asked for: `updateId`, `signed`, `location` without secrets, "
+    "`requestId`",
+    "firmware.state": "a firmware update stands otherwise, by what became of its command or of a later one: "
+    "`updateId`, `state`, `problem`",
+    "firmware.status": "FirmwareStatusNotification, or SignedFirmwareStatusNotification where `signed`: `status`, "
+    "`requestId`, `expected` (whether it was next in the sequence), `updateId` and `state` of the update that it "
+    "belongs to",
+    "firmware.version": "the station booted with other firmware than before: `before`, `after`, `updateId` of an update "
+    "that it may come from",
     "id_tag.changed": "the operator registered or changed an id tag: `idTag`",
+    "id_tag.pseudonymised": "an id tag was replaced in everything that tells of the past: `pseudonym`, `changed` (how "
+    "many values)",
     "id_tag.removed": "the operator removed an id tag: `idTag`",
+    "reservation.active": f"the station accepted a reservation: {_RESERVATION}",
+    "reservation.cancelled": f"the station cancelled a reservation: {_RESERVATION}",
+    "reservation.ended": "a reservation ended because its connector became Faulted or Unavailable, or because the "
+    f"station does not have it: {_RESERVATION}",
+    "reservation.expired": f"expiryDate of a reservation passed: {_RESERVATION}",
+    "reservation.refused": f"the station did not take a reservation: {_RESERVATION}",
+    "reservation.unknown": f"it is not known whether the station took a reservation: {_RESERVATION}",
+    "reservation.used": f"a transaction took a reservation: {_RESERVATION}; `transactionId`, `flags`",
+    "security.certificate_requested": "SignCertificate: `status` is our answer, `certificateRequestId`",
+    "security.event": "SecurityEventNotification: `type`, `critical`, `timestamp` as sent, `techInfo`",
     "station.booted": "BootNotification: `status` is our answer; `chargePointVendor`, `chargePointModel`, "
     "`chargePointSerialNumber`, `firmwareVersion`",
     "station.connected": "a connection took the station over: `address`, `subprotocol`, `node`",

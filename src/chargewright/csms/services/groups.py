@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from chargewright.csms.errors import Conflict, InvalidValue, NotFound
 from chargewright.csms.ports import Ledger
 from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import NO_STATION, Storage
@@ -16,26 +17,14 @@ from chargewright.csms.storage.rows.base import Removal
 from chargewright.csms.storage.rows.charging import LocalListRow
 from chargewright.csms.storage.rows.core import StationGroupMemberRow, StationGroupRow
 from chargewright.csms.storage.rows.upkeep import ConfigurationWantedRow
-from chargewright.errors import ChargewrightError
 
-__all__ = ["GroupError", "GroupInUse", "GroupsService", "UnknownGroup", "group_scope", "scope_of"]
+__all__ = ["KIND", "GroupsService", "group_scope", "scope_of"]
 
+KIND: Final = "group"
 NAME_LENGTH: Final = 100
 # Beyond this many a list of groups is no longer something that a person looks at.
 GROUPS_LIMIT: Final = 10_000
 _PAGE: Final = 1_000
-
-
-class GroupError(ChargewrightError):
-    """A group cannot be as it was asked for; the sentence says why."""
-
-
-class UnknownGroup(GroupError):
-    """There is no group of that name."""
-
-
-class GroupInUse(GroupError):
-    """The group has a wanted list or configuration, or there is one of that name already."""
 
 
 def scope_of(station_id: int) -> str:
@@ -85,10 +74,10 @@ class GroupsService(Service):
         return [self._by_name[name] for name in sorted(self._by_name)]
 
     def named(self, name: str) -> StationGroupRow:
-        """The group of that name, letter by letter; raises `UnknownGroup`."""
+        """The group of that name, letter by letter; raises `NotFound`."""
         row = self._by_name.get(name)
         if row is None:
-            raise UnknownGroup(f"there is no group {name!r}")
+            raise NotFound(KIND, name)
         return row
 
     def of(self, station_id: int) -> list[tuple[int, str]]:
@@ -116,27 +105,27 @@ class GroupsService(Service):
     # What the operator does.
 
     async def create(self, name: str) -> StationGroupRow:
-        """Make a group. Raises `GroupError` for a name that cannot be, `GroupInUse` where it exists already."""
+        """Make a group. Raises `InvalidValue` for a name that cannot be, `Conflict` where it exists already."""
         _check(name)
         async with self._lock:
             if name in self._by_name:
-                raise GroupInUse(f"there is a group {name!r} already")
+                raise Conflict(f"There is a group {name!r} already.")
             if len(self._by_name) >= GROUPS_LIMIT:
-                raise GroupInUse(f"there are {GROUPS_LIMIT} groups already, and no more are allowed")
+                raise Conflict(f"There are {GROUPS_LIMIT} groups, and no more are allowed: remove one first.")
             await self._ledger.write(NO_STATION, StationGroupRow(name=name, time_zone="UTC"))
             (row,) = await self._storage.page(StationGroupRow, {"name": name}, limit=1)
             self._enter(row)
             return row
 
     async def remove(self, name: str) -> None:
-        """Remove a group and the membership of its stations. Raises `UnknownGroup`; `GroupInUse` while a local list or
+        """Remove a group and the membership of its stations. Raises `NotFound`; `Conflict` while a local list or
         a configuration is wanted of it, since its stations would silently fall to another one."""
         async with self._lock:
             row = self.named(name)
             scope = group_scope(row.id)
-            for kind, what in ((LocalListRow, "a local list"), (ConfigurationWantedRow, "a configuration")):
+            for kind, what in ((LocalListRow, "A local list"), (ConfigurationWantedRow, "A configuration")):
                 if await self._storage.page(kind, {"scope": scope}, limit=1):
-                    raise GroupInUse(f"{what} is wanted of the group {name!r}: remove that first")
+                    raise Conflict(f"{what} is wanted of the group {name!r}: remove that first.")
             stations = sorted(self.members(row.id))
             for first in range(0, len(stations), _PAGE):
                 chunk = stations[first : first + _PAGE]
@@ -149,7 +138,7 @@ class GroupsService(Service):
         self._tell(*stations)
 
     async def add(self, name: str, station_id: int) -> None:
-        """Put a station into a group; it may be there already. Raises `UnknownGroup`."""
+        """Put a station into a group; it may be there already. Raises `NotFound`."""
         async with self._lock:
             row = self.named(name)
             if station_id in self._members[row.id]:
@@ -160,7 +149,7 @@ class GroupsService(Service):
         self._tell(station_id)
 
     async def discard(self, name: str, station_id: int) -> None:
-        """Take a station out of a group; it may have left already. Raises `UnknownGroup`."""
+        """Take a station out of a group; it may have left already. Raises `NotFound`."""
         async with self._lock:
             row = self.named(name)
             if station_id not in self._members[row.id]:
@@ -195,7 +184,5 @@ class GroupsService(Service):
 def _check(name: str) -> None:
     # A slash would end the name's part of a path; blanks at its ends cannot be seen.
     if not 0 < len(name) <= NAME_LENGTH or name != name.strip() or "/" in name or not name.isprintable():
-        raise GroupError(
-            f"{name[:NAME_LENGTH]!r} is no name of a group: 1 to {NAME_LENGTH} printable characters, no slash, no "
-            "blank at either end"
-        )
+        expected = f"1 to {NAME_LENGTH} printable characters, no slash, no blank at either end"
+        raise InvalidValue("name", name[:NAME_LENGTH], expected)

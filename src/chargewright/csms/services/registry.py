@@ -5,12 +5,18 @@ from collections.abc import Iterator
 import msgspec
 
 from chargewright.csms.services.abilities import AbilitiesService
+from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.data_transfer import DataTransferService
+from chargewright.csms.services.diagnostics import DiagnosticsService
+from chargewright.csms.services.firmware import FirmwareService
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.id_tags import IdTagsService
 from chargewright.csms.services.metering import MeteringService
+from chargewright.csms.services.personal_data import PersonalDataService
+from chargewright.csms.services.reservations import ReservationsService
 from chargewright.csms.services.retention import RetentionService
+from chargewright.csms.services.security_events import SecurityEventsService
 from chargewright.csms.services.service import Service
 from chargewright.csms.services.stations import StationsService
 from chargewright.csms.services.transactions import TransactionsService
@@ -22,12 +28,18 @@ class Services(msgspec.Struct, frozen=True):
     """One of each, in the order in which they are loaded."""
 
     abilities: AbilitiesService
+    active_transactions: ActiveTransactionsService
     authorization: AuthorizationService
     data_transfer: DataTransferService
+    diagnostics: DiagnosticsService
+    firmware: FirmwareService
     groups: GroupsService
     id_tags: IdTagsService
     metering: MeteringService
+    reservations: ReservationsService
+    personal_data: PersonalDataService
     retention: RetentionService
+    security_events: SecurityEventsService
     stations: StationsService
     transactions: TransactionsService
 
