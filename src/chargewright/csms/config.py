@@ -71,6 +71,14 @@ class Settings(BaseSettings):
     unknown_id_tags: Literal["reject", "accept"] = "reject"
     """What an id tag that nobody registered gets: Invalid or Accepted (§4.2, §7.2)."""
 
+    max_active_transactions: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Transactions that an id tag without a limit of its own may have at once (ConcurrentTx, §7.2); 0: any number,
+    because one that was never stopped would lock its customer out until somebody closes it."""
+
+    review_power_w: float = Field(default=500_000.0, gt=0)
+    """Power of one connector, in W, above which the energy of a transaction is put into review, where the station has
+    no `maximum_power_w` of its own."""
+
     strict: bool = False
     """Refuse what the schemas forbid, for every station, instead of salvaging harmless deviations."""
 
@@ -271,7 +279,7 @@ def load_settings(arguments: Mapping[str, Any], config: Path | None = None) -> S
         first = error.errors(include_url=False)[0]
         if not first["loc"]:
             # Several settings that do not go together.
-            raise ConfigurationError(str(config or "settings"), "", HIDDEN, _expected(first)) from error
+            raise ConfigurationError(str(config or "settings"), "", "what is set", _expected(first)) from error
         key = ".".join(str(part) for part in first["loc"])
         where = f"--{key.replace('_', '-')}" if key in given else f"{config or ''} or {ENVIRONMENT_PREFIX}{key.upper()}"
         raise ConfigurationError(where.removeprefix(" or "), "", _shown(first), _expected(first)) from error

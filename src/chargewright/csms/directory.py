@@ -78,6 +78,10 @@ class Directory:
         """The id tag with that text in whatever case, None where nobody registered it."""
         return self._id_tags.get(id_tag.casefold())
 
+    def id_tags(self) -> Iterator[IdTagRow]:
+        """Every id tag."""
+        return iter(self._id_tags.values())
+
     def put_id_tag(self, row: IdTagRow) -> None:
         """Take over a committed row."""
         self._id_tags[row.id_tag.casefold()] = row

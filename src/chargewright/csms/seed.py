@@ -108,6 +108,7 @@ class IdTagSeed(BaseModel):
     parent_id_tag: str | None = Field(default=None, min_length=1, max_length=20)
     expires: datetime | None = None
     blocked: bool = False
+    max_active_transactions: int | None = Field(default=None, ge=0, le=2**31 - 1)  # None: as it was
 
     @field_validator("expires")
     @classmethod
@@ -232,10 +233,19 @@ async def apply_seed(
         directory.invite(known)
     for tag in seed.id_tag:
         expires_at = None if tag.expires is None else microseconds(tag.expires.astimezone(UTC))
-        wanted = IdTagRow(
-            id=0, id_tag=tag.id_tag, parent_id_tag=tag.parent_id_tag, expires_at=expires_at, blocked=tag.blocked
-        )
         present = directory.id_tag(tag.id_tag)
+        wanted = IdTagRow(
+            id=0,
+            id_tag=tag.id_tag,
+            parent_id_tag=tag.parent_id_tag,
+            expires_at=expires_at,
+            blocked=tag.blocked,
+            max_active_transactions=tag.max_active_transactions,
+        )
+        if present is not None:
+            wanted.note = present.note
+            if tag.max_active_transactions is None:
+                wanted.max_active_transactions = present.max_active_transactions
         if present is None or present != _with_id(wanted, present.id):
             directory.put_id_tag(await storage.put_id_tag(wanted))
 

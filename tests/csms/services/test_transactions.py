@@ -1,11 +1,14 @@
 """Starts and stops as records."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 from tests.csms.services.call import make_call
 
+from chargewright.clock import ManualClock
+from chargewright.csms.directory import Directory
+from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.transactions import TransactionsService
@@ -21,7 +24,8 @@ DATA = [{"timestamp": "2026-03-01T11:10:00Z", "sampledValue": [{"value": "15"}]}
 
 
 def service() -> TransactionsService:
-    return TransactionsService(MeteringService(), EventsService())
+    active = ActiveTransactionsService(Directory(), cast("Any", None), ManualClock(), default_limit=0)
+    return TransactionsService(MeteringService(), EventsService(), active)
 
 
 def request(kind: Any, fields: dict[str, Any]) -> Any:
@@ -128,6 +132,14 @@ def test_a_start_whose_time_cannot_be_read_is_flagged() -> None:
         (START["timestamp"], ()),
         ("yesterday", ("time-unreadable",)),
     ]
+
+
+def test_a_stop_whose_time_cannot_be_read_is_flagged() -> None:
+    unreadable = msgspec.structs.replace(
+        request(StopTransactionRequest, STOP), timestamp=Timestamp.unreadable("yesterday")
+    )
+    made = service().stop(make_call("StopTransaction"), unreadable)
+    assert (made.station_time, made.flags) == ("yesterday", ("stop-time-unreadable",))
 
 
 def test_two_stops_of_which_the_same_is_left_are_two_and_each_sent_again_is_one() -> None:

@@ -167,3 +167,6 @@ async def test_a_start_learns_of_the_stop_that_came_before_it(desk: Any) -> None
     await desk.write(record)
     assert record.stop_instant == 1_700_000_000_000_000
     assert "stop-arrived-first" in record.flags
+    again = start(1_699_999_000_000_000)
+    await desk.write(again)
+    assert (again.repeated, again.stop_instant) == (True, 1_700_000_000_000_000)

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from chargewright.csms.ports import CallContext
+from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.metering import MeteringService, content_hash
 from chargewright.csms.services.service import Service
@@ -24,15 +25,17 @@ _FLAGS: Final = {
     "meterStart": "meter-start-unreadable",
     "meterStop": "meter-stop-unreadable",
 }
+STOP_TIME_UNREADABLE: Final = "stop-time-unreadable"
 _UNREADABLE: Final = (DeviationKind.UNREADABLE_REQUIRED, DeviationKind.TOO_LARGE)
 
 
 class TransactionsService(Service):
     """Starts and stops. The journal tells a repeat from a new transaction, by content."""
 
-    def __init__(self, metering: MeteringService, events: EventsService) -> None:
+    def __init__(self, metering: MeteringService, events: EventsService, active: ActiveTransactionsService) -> None:
         self._metering = metering
         self._events = events
+        self._active = active
 
     def start(self, call: CallContext, request: StartTransactionRequest, status: AuthorizationStatus) -> StartRecord:
         """Note a start; `transaction_id` of the returned record is there once the unit is durable."""
@@ -47,6 +50,7 @@ class TransactionsService(Service):
             flags=_flags(call) if request.timestamp.is_readable else (*_flags(call), TIME_UNREADABLE),
         )
         call.add(record)
+        self._active.begins(call, record)
         self._events.tell(
             call,
             "transaction.started",
@@ -80,10 +84,11 @@ class TransactionsService(Service):
             id_tag=id_tag,
             reason=reason,
             transaction_data=data,
-            flags=_flags(call),
+            flags=_flags(call) if request.timestamp.is_readable else (*_flags(call), STOP_TIME_UNREADABLE),
         )
         record.content_hash = _stop_hash(record, call.lost_digest())
         call.add(record)
+        self._active.ends(call, record)
         self._events.tell(
             call,
             "transaction.stopped",

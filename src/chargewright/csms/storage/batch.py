@@ -341,13 +341,13 @@ def _event_rows(
                 continue
             body = {**body, "matched": stop.matched}
         if record.decision is not None:
-            result = decided.get(id(record.decision))
-            if result is None:
+            decision = decided.get(id(record.decision))
+            if decision is None:
                 raise StorageError(f"event {record.kind!r} tells of a decision that is not in the same batch")
-            if not result["applied"]:
+            if not decision["applied"]:
                 continue
-            if "relation" in result:
-                body = {**body, "relation": result["relation"]}
+            if "relation" in decision:
+                body = {**body, "relation": decision["relation"]}
         rows.append(
             (
                 sequence + len(rows) + 1,

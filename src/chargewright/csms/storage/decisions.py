@@ -23,7 +23,8 @@ CLOSE_TRANSACTIONS: Final = Statement(
     "close transactions",
     "WITH k({columns}) AS ({rows}) UPDATE charging_transaction SET stop_instant = k.instant, "
     "meter_stop = k.meter_stop, stop_reason = k.reason, closed_at = k.closed_at FROM k "
-    "WHERE charging_transaction.id = k.id AND charging_transaction.stop_instant IS NULL RETURNING charging_transaction.id",
+    "WHERE charging_transaction.id = k.id AND charging_transaction.stop_instant IS NULL "
+    "RETURNING charging_transaction.id",
     (("id", INT), ("instant", INT), ("meter_stop", INT), ("reason", TEXT), ("closed_at", INT)),
     returns=True,
 )
@@ -84,12 +85,12 @@ def apply_decisions(decisions: Sequence[Decided]) -> Generator[tuple[Statement, 
     for decided in decisions:
         record = decided.record
         if isinstance(record, CloseRecord):
-            row = (record.id, record.instant, record.meter_stop, record.reason, decided.unit.received_at)
-            closing.setdefault(record.id, (decided, row))
+            closed = (record.id, record.instant, record.meter_stop, record.reason, decided.unit.received_at)
+            closing.setdefault(record.id, (decided, closed))
         elif isinstance(record, ReviewRecord):
             seen = (record.id, record.seen_review, record.seen_reasons)
-            row = (*seen, record.review, record.review_reasons, record.review_note, record.reviewed_at)
-            reviewing.setdefault(record.id, (decided, row))
+            reviewed = (*seen, record.review, record.review_reasons, record.review_note, record.reviewed_at)
+            reviewing.setdefault(record.id, (decided, reviewed))
         else:
             linking.setdefault(record.stop_id, (decided, record))
     for statement, wanted in ((CLOSE_TRANSACTIONS, closing), (REVIEW_TRANSACTIONS, reviewing)):

@@ -154,8 +154,8 @@ class StartRecord(msgspec.Struct, kw_only=True, gc=False):
     `station_time` instead of the instant).
 
     `repeated` tells the latter, and `id_tag_status` is then the one that the first was answered with; `flags` holds
-    words such as `same-content-after-stop`, added by the journal too. `stop_instant` is filled in where an orphan stop
-    turned out to end this transaction.
+    words such as `same-content-after-stop`, added by the journal too. `stop_instant` is filled in where the transaction
+    is stopped already, because its stop was here first.
     """
 
     connector_id: int
@@ -277,8 +277,8 @@ class EventRecord(msgspec.Struct, kw_only=True, gc=False):
 
     `body` is what readers see as JSON. Where `start` is set, the journal adds `transactionId`, `repeated` and `flags`
     from it, because the id is known only while the batch is being written; no event is written for a repeated start.
-    Where `stop` is set, it adds `matched`, and writes no event for a repeated stop. Where `decision` is set, no event is
-    written unless that was applied, and a link adds its `relation`.
+    Where `stop` is set, it adds `matched`, and writes no event for a repeated stop. Where `decision` is set, no event
+    is written unless that was applied, and a link adds its `relation`.
     """
 
     kind: str

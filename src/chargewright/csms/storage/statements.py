@@ -271,7 +271,7 @@ START_KEY: Final = (
 FIND_SAME_STARTS: Final = Statement(
     "look for the same start",
     "WITH k({columns}) AS ({rows}) SELECT t.station_id, t.connector_id, t.id_tag_key, t.start_instant, t.meter_start, "
-    "t.transaction_id, t.id_tag_status, (t.stop_instant IS NULL OR t.stop_arrived_first) "
+    "t.transaction_id, t.id_tag_status, t.stop_instant, (t.stop_instant IS NULL OR t.stop_arrived_first) "
     "FROM k JOIN charging_transaction t ON t.station_id = k.station_id AND t.start_instant = k.start_instant "
     "AND t.connector_id = k.connector_id AND t.id_tag_key = k.id_tag_key AND t.meter_start = k.meter_start",
     START_KEY,
@@ -283,7 +283,7 @@ FIND_UNREADABLE_STARTS: Final = Statement(
     "look for the same start without a readable time",
     "WITH k({columns}) AS ({rows}) "
     "SELECT t.station_id, t.connector_id, t.id_tag_key, t.meter_start, t.station_time, t.transaction_id, "
-    "t.id_tag_status "
+    "t.id_tag_status, t.stop_instant "
     "FROM k JOIN charging_transaction t ON t.station_id = k.station_id AND t.connector_id = k.connector_id "
     "AND t.id_tag_key = k.id_tag_key AND t.meter_start = k.meter_start AND t.station_time = k.station_time "
     "WHERE (t.stop_instant IS NULL OR t.stop_arrived_first) AND ' ' || t.flags || ' ' LIKE '% ' || k.flag || ' %' "

@@ -224,17 +224,17 @@ def _recognise(starts: list[Started]) -> Generator[tuple[Statement, Rows], Rows,
     """Settle the starts that are there already; return the new ones, flagged where a stopped one has the same
     content.
     """
-    unreadable: dict[tuple[Any, ...], tuple[int, str]] = {}
+    unreadable: dict[tuple[Any, ...], tuple[int, str, int | None]] = {}
     keys = [(*start.key_without_instant, TIME_UNREADABLE) for start in starts if TIME_UNREADABLE in start.record.flags]
     if keys:
-        for *key, transaction_id, status in (yield FIND_UNREADABLE_STARTS, keys):
-            unreadable[tuple(key)] = (transaction_id, status)
-    same: dict[tuple[Any, ...], tuple[int, str]] = {}
+        for *key, transaction_id, status, stopped_at in (yield FIND_UNREADABLE_STARTS, keys):
+            unreadable[tuple(key)] = (transaction_id, status, stopped_at)
+    same: dict[tuple[Any, ...], tuple[int, str, int | None]] = {}
     stopped: set[tuple[Any, ...]] = set()
     found = yield FIND_SAME_STARTS, [start.key for start in starts]
-    for *key, transaction_id, status, is_repeatable in found:
+    for *key, transaction_id, status, stopped_at, is_repeatable in found:
         if is_repeatable:
-            same[tuple(key)] = (transaction_id, status)
+            same[tuple(key)] = (transaction_id, status, stopped_at)
         else:
             stopped.add(tuple(key))
     new = []
@@ -243,7 +243,7 @@ def _recognise(starts: list[Started]) -> Generator[tuple[Statement, Rows], Rows,
         if known is None and TIME_UNREADABLE in start.record.flags:
             known = unreadable.get(start.key_without_instant)
         if known is not None:
-            start.transaction_id, start.id_tag_status = known
+            start.transaction_id, start.id_tag_status, start.stop_instant = known
             start.repeated = True
             start.flags = start.record.flags
             continue
