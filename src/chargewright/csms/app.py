@@ -14,21 +14,33 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-import chargewright.csms.handlers.core  # noqa: F401  # enters its handlers into the table
 import structlog
+
+import chargewright.csms.handlers.core  # enters its handlers into the table
+import chargewright.csms.handlers.firmware_management  # the same
+import chargewright.csms.handlers.security  # noqa: F401  # the same
 from chargewright.clock import Clock, SystemClock
+from chargewright.csms.admission import DATABASE_AWAY, AdmissionRules, Doorkeeper
 from chargewright.csms.adoption import Adoption
 from chargewright.csms.api.application import create_api
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.assembly import make_services
+from chargewright.csms.attempts import Attempts
+from chargewright.csms.commanding import Commanding
+from chargewright.csms.config import Settings
 from chargewright.csms.credentials import CredentialKeeper
 from chargewright.csms.directory import Directory
 from chargewright.csms.event_feed import EventFeed
+from chargewright.csms.exposure import check_exposure
 from chargewright.csms.handlers.table import HANDLERS
 from chargewright.csms.installation import close_database, lock_directory, open_database
 from chargewright.csms.instants import UnreadableTimes, microseconds
+from chargewright.csms.ledger import JournalLedger
+from chargewright.csms.listeners import Addresses, Listeners
 from chargewright.csms.outage import OutageWatch
-from chargewright.csms.services.data_transfer import VendorExtension
+from chargewright.csms.seed import Seed, apply_seed, read_seed, stations_with
+from chargewright.csms.services.data_transfer import VendorExtension, find_extensions
+from chargewright.csms.services.events import make_event
 from chargewright.csms.services.registry import Services
 from chargewright.csms.session import Session
 from chargewright.csms.session_ports import Hold, SessionPorts
@@ -44,16 +56,6 @@ from chargewright.transport.connection import (
     Connection,
 )
 from chargewright.transport.subprotocol import NoneInCommon, NoneOffered, SubprotocolPolicy
-
-from chargewright.csms.admission import DATABASE_AWAY, AdmissionRules, Doorkeeper
-from chargewright.csms.attempts import Attempts
-from chargewright.csms.commanding import Commanding
-from chargewright.csms.config import Settings
-from chargewright.csms.exposure import check_exposure
-from chargewright.csms.ledger import JournalLedger
-from chargewright.csms.listeners import Addresses, Listeners
-from chargewright.csms.seed import Seed, apply_seed, read_seed, stations_with
-from chargewright.csms.services.events import make_event
 
 __all__ = ["Addresses", "Csms"]
 
@@ -170,9 +172,10 @@ class Csms:
             self._directory,
             self._clock,
             self._entropy,
-            self._vendors,
+            {**find_extensions(), **self._vendors},
             commanding.commander,
             commanding.automation,
+            credential_key,
         )
         self._ports = SessionPorts(
             clock=self._clock,

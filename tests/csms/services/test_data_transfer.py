@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.csms.services.call import make_call
+from tests.csms.services.call import NOW, make_call
 
+from chargewright.clock import ManualClock
 from chargewright.csms.services.data_transfer import DataTransferService, Reply
 from chargewright.csms.storage.base import DataTransferRecord
 from chargewright.protocol.v16.core import DataTransferRequest, DataTransferStatus
@@ -27,9 +28,8 @@ def extension(station: str, message_id: str | None, data: str | None) -> Reply:
 )
 def test_the_vendors_extension_answers(request_fields: dict[str, Any], answer: dict[str, Any]) -> None:
     call = make_call("DataTransfer")
-    service = DataTransferService({"com.example": extension})
+    service = DataTransferService({"com.example": extension}, ManualClock(NOW))
     response = service.receive(call, msgspec.convert(request_fields, DataTransferRequest))
     assert msgspec.to_builtins(response) == answer
-    (record,) = call.unit.records
-    assert isinstance(record, DataTransferRecord)
+    (record,) = (record for record in call.unit.records if isinstance(record, DataTransferRecord))
     assert (record.vendor_id, record.status) == (request_fields["vendorId"], answer["status"])

@@ -41,8 +41,8 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "firmware.status": "FirmwareStatusNotification, or SignedFirmwareStatusNotification where `signed`: `status`, "
     "`requestId`, `expected` (whether it was next in the sequence), `updateId` and `state` of the update that it "
     "belongs to",
-    "firmware.version": "the station booted with other firmware than before: `before`, `after`, `updateId` of an update "
-    "that it may come from",
+    "firmware.version": "the station booted with other firmware than before: `before`, `after`, `updateId` of an "
+    "update that it may come from",
     "id_tag.changed": "the operator registered or changed an id tag: `idTag`",
     "id_tag.pseudonymised": "an id tag was replaced in everything that tells of the past: `pseudonym`, `changed` (how "
     "many values)",
