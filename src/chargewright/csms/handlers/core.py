@@ -56,13 +56,15 @@ def start_transaction(
     """Open a transaction and say whether its id tag may charge (§4.8).
 
     Whatever the id tag's status, the energy may have flowed already: the transaction gets its id and its row. A station
-    that lost our answer sends the same request again and gets the id it was given the first time.
+    that lost our answer sends the same request again and gets the id and the status it was given the first time.
     """
-    id_tag_info = services.authorization.check(request.id_tag, call.received_at)
+    id_tag_info = services.authorization.check_start(call, request)
     started = services.transactions.start(call, request, id_tag_info.status)
     services.reservations.started(call, started)
     return call.when_durable(
-        lambda: core.StartTransactionResponse(transaction_id=started.transaction_id, id_tag_info=id_tag_info)
+        lambda: core.StartTransactionResponse(
+            transaction_id=started.transaction_id, id_tag_info=services.authorization.as_stored(id_tag_info, started)
+        )
     )
 
 
