@@ -93,7 +93,7 @@ async def test_a_group_of_which_something_is_wanted_stays(
 ) -> None:
     scope = group_scope((await groups.create("yard")).id)
     wanted: Row = (
-        LocalListRow(scope=scope, version=1, selection="first", entries=0, changed_at=0)
+        LocalListRow(scope=scope, version=1, selection="first", entries=0, base_version=1, complete=True, changed_at=0)
         if kind is LocalListRow
         else ConfigurationWantedRow(scope=scope, key="HeartbeatInterval", value="300", changed_at=0)
     )

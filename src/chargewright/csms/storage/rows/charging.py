@@ -38,6 +38,8 @@ class LocalListRow(Row, kw_only=True):
     version: int
     selection: str
     entries: int
+    base_version: int
+    complete: bool
     changed_at: int
 
 
@@ -54,6 +56,7 @@ class LocalListEntryRow(Row, kw_only=True):
     position: int
     version: int
     removed: bool
+    follows: bool = False
 
 
 class LocalListStateRow(Row, kw_only=True):
@@ -63,7 +66,9 @@ class LocalListStateRow(Row, kw_only=True):
     station_id: int
     state: str
     scope: str | None = None
+    list_version: int
     version: int
+    sent_version: int
     partial: bool
     entries: int
     changed_at: int

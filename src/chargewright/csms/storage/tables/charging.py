@@ -41,9 +41,11 @@ local_list = Table(
     metadata,
     id_column(),
     Column("scope", Text, nullable=False, unique=True),
-    needed("version", INT64),
+    needed("version", INT64),  # rising, and never given again, over all lists
     needed("selection", Text()),  # which entries go first where a station cannot hold all of them
     needed("entries", INT64),
+    needed("base_version", INT64),  # what changed before it is no longer known: stations that have less need all of it
+    needed("complete", BOOLEAN),  # false: the entries are being written, or that was interrupted
     needed("changed_at", INT64),
     sqlite_strict=True,
 )
@@ -63,8 +65,11 @@ local_list_entry = Table(
     needed("position", INT64),  # in the list as it was wanted
     needed("version", INT64),
     needed("removed", BOOLEAN),
+    needed("follows", BOOLEAN),  # what it says is taken from the registered id tag
     UniqueConstraint("scope", "id_tag_key"),
     Index(None, "scope", "version"),
+    Index(None, "scope", "position"),
+    Index(None, "id_tag_key"),
     sqlite_strict=True,
 )
 
@@ -76,7 +81,9 @@ local_list_state = Table(
     Column("station_id", INT64, nullable=False, unique=True),
     needed("state", Text()),
     Column("scope", Text),  # whose list it was given
-    needed("version", INT64),  # that the station is known to have; 0: none, or not known
+    needed("list_version", INT64),  # of that list, which the station has at least; 0: none, or not known
+    needed("version", INT64),  # listVersion that the station accepted last; 0: none, or not known
+    needed("sent_version", INT64),  # the highest listVersion that it may have been sent
     needed("partial", BOOLEAN),
     needed("entries", INT64),
     needed("changed_at", INT64),

@@ -156,9 +156,11 @@ local_list = Table(
     metadata,
     _id(),
     Column("scope", Text, nullable=False, unique=True),
-    _needed("version", INT64),
+    _needed("version", INT64),  # rising, and never given again, over all lists
     _needed("selection", Text()),  # which entries go first where a station cannot hold all of them
     _needed("entries", INT64),
+    _needed("base_version", INT64),  # what changed before it is no longer known: stations that have less need all of it
+    _needed("complete", BOOLEAN),  # false: the entries are being written, or that was interrupted
     _needed("changed_at", INT64),
     sqlite_strict=True,
 )
@@ -178,8 +180,11 @@ local_list_entry = Table(
     _needed("position", INT64),  # in the list as it was wanted
     _needed("version", INT64),
     _needed("removed", BOOLEAN),
+    _needed("follows", BOOLEAN),  # what it says is taken from the registered id tag
     UniqueConstraint("scope", "id_tag_key"),
     Index(None, "scope", "version"),
+    Index(None, "scope", "position"),
+    Index(None, "id_tag_key"),
     sqlite_strict=True,
 )
 
@@ -191,7 +196,9 @@ local_list_state = Table(
     Column("station_id", INT64, nullable=False, unique=True),
     _needed("state", Text()),
     Column("scope", Text),  # whose list it was given
-    _needed("version", INT64),  # that the station is known to have; 0: none, or not known
+    _needed("list_version", INT64),  # of that list, which the station has at least; 0: none, or not known
+    _needed("version", INT64),  # listVersion that the station accepted last; 0: none, or not known
+    _needed("sent_version", INT64),  # the highest listVersion that it may have been sent
     _needed("partial", BOOLEAN),
     _needed("entries", INT64),
     _needed("changed_at", INT64),
