@@ -96,6 +96,15 @@ async def test_one_device_that_reconnects_often_is_no_fight(start_bench: Any) ->
     assert "alarm.identity_contested" not in await bench.event_kinds()
 
 
+async def test_devices_behind_one_address_that_never_get_to_boot_are_a_fight(start_bench: Any) -> None:
+    bench = await start_bench(fight_evictions=3)
+    for port in range(31):
+        await bench.connect("A1", f"192.0.2.1:{port}")
+    await bench.settle()
+    assert (await bench.event_kinds()).count("alarm.identity_contested") == 1
+    assert bench.open("A1", "192.0.2.1:99").closed_with == (1013, "another device uses this identity")
+
+
 async def test_slow_changes_of_address_are_no_fight(start_bench: Any) -> None:
     bench = await start_bench(fight_evictions=3, fight_window_seconds=300)
     for number in range(8):

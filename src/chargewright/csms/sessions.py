@@ -8,7 +8,7 @@ stale.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -19,6 +19,10 @@ from chargewright.csms.session_ports import Hold
 from chargewright.transport.connection import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER
 
 __all__ = ["FightRules", "Sessions"]
+
+# So many times `FightRules.evictions` are a fight although address and serial number are the same: devices behind one
+# address that evict each other faster than they can boot look like one, and nobody would ever be served.
+OFTEN: Final = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +40,7 @@ class _Fight:
 
     def __init__(self) -> None:
         self.evictions: deque[float] = deque()
+        self.of_one_address: deque[float] = deque()  # evictions that alone say nothing
         self.backoff_until: float | None = None
         self.counted_epoch = 0  # the newest session that was counted: address and serial number are one eviction
         self.is_held_elsewhere = False  # another node's claim was the last; when it ended, nobody tells us
@@ -119,6 +124,8 @@ class Sessions:
             self._evict(older)
             if _host(older.address) != _host(session.address):
                 self._note_fight(session, session.epoch, address=session.address)
+            else:
+                self._note_eviction(session)
 
     def claimed_elsewhere(self, station_id: int, epoch: int, node: str) -> None:
         """Another node committed a claim: a session of ours with an older epoch is over.
@@ -218,16 +225,31 @@ class Sessions:
 
     def _note_fight(self, session: Session, epoch: int, **newest: str) -> None:
         """Count an eviction by another device; `newest` says what is known of the one with `epoch`."""
-        now = self._clock.monotonic()
         fight = self._fights.setdefault(session.station.id, _Fight())
         fight.counted_epoch = epoch
-        fight.evictions.append(now)
-        while fight.evictions[0] < now - self._rules.window_seconds:
-            fight.evictions.popleft()
-        if len(fight.evictions) >= self._rules.evictions:
+        self._count(session, fight, fight.evictions, self._rules.evictions, newest)
+
+    def _note_eviction(self, session: Session) -> None:
+        """Count an eviction from the same address: one device that reconnects, unless it happens too often."""
+        fight = self._fights[session.station.id]
+        newest = {"address": session.address}
+        self._count(session, fight, fight.of_one_address, OFTEN * self._rules.evictions, newest)
+
+    def _count(
+        self, session: Session, fight: _Fight, evictions: deque[float], bound: int, newest: Mapping[str, str]
+    ) -> None:
+        """One more; at the bound it is an alarm, and the newest is left alone for a while."""
+        now = self._clock.monotonic()
+        evictions.append(now)
+        while evictions[0] < now - self._rules.window_seconds:
+            evictions.popleft()
+        # Those that were let in before the alarm may still evict each other: that is the same fight.
+        is_known = fight.backoff_until is not None and now < fight.backoff_until
+        if len(evictions) >= bound and not is_known:
             fight.backoff_until = now + self._rules.backoff_seconds
-            body = {"evictions": len(fight.evictions), **newest}
+            body = {"evictions": len(evictions), **newest}
             fight.evictions.clear()
+            fight.of_one_address.clear()
             _log.error("two devices use one identity", station=session.station.identity, **body)
             self._tell(session.station.id, "alarm.identity_contested", body)
 
