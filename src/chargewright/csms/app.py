@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import structlog
 
+import chargewright.csms.commands.configuration  # enters what belongs to its commands
 import chargewright.csms.handlers.core  # enters its handlers into the table
 import chargewright.csms.handlers.firmware_management  # the same
 import chargewright.csms.handlers.security  # noqa: F401  # the same

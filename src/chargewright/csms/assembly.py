@@ -11,6 +11,8 @@ from chargewright.csms.ports import CommandSender
 from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.authorization import AuthorizationService
+from chargewright.csms.services.configuration import ConfigurationService
+from chargewright.csms.services.configuration_sync import ConfigurationSync
 from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
 from chargewright.csms.services.diagnostics import DiagnosticsService
 from chargewright.csms.services.events import EventsService
@@ -52,25 +54,32 @@ def make_services(
     def new_id() -> str:
         return entropy(16).hex()
 
+    groups = GroupsService(storage, ledger)
+    configuration = ConfigurationService(storage, ledger, clock, directory, groups)
+    configuration_sync = ConfigurationSync(configuration, groups, abilities, directory, sender, automation)
+    stations = StationsService(
+        directory,
+        events,
+        heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
+        boot_retry_interval_seconds=settings.boot_retry_interval_seconds,
+    )
+    stations.on_boot.append(configuration_sync.booted)
     return Services(
         abilities=abilities,
         active_transactions=active,
         authorization=AuthorizationService(directory, active, accepts_unknown=settings.unknown_id_tags == "accept"),
+        configuration=configuration,
+        configuration_sync=configuration_sync,
         data_transfer=DataTransferService(vendors, clock),
         diagnostics=DiagnosticsService(storage, ledger, clock, new_id),
         firmware=FirmwareService(storage, ledger, clock, new_id),
-        groups=GroupsService(storage, ledger),
+        groups=groups,
         id_tags=id_tags,
         metering=metering,
         reservations=ReservationsService(storage, ledger, directory, clock, abilities),
         personal_data=PersonalDataService(directory, storage, ledger, id_tags, secret),
         retention=RetentionService(storage, clock, settings.retention_days(), every_seconds=settings.retention_seconds),
         security_events=SecurityEventsService(storage, ledger, new_id),
-        stations=StationsService(
-            directory,
-            events,
-            heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
-            boot_retry_interval_seconds=settings.boot_retry_interval_seconds,
-        ),
+        stations=stations,
         transactions=TransactionsService(metering, events, active),
     )

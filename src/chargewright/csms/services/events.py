@@ -23,6 +23,8 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "its `state`",
     "command.sent": "a command went to the station: `action`, `payload` without passwords (its length as "
     "`payloadBytes` where it is long), `commandId`",
+    "configuration.state": "whether the station has the configuration that is wanted: `state`, `previously`",
+    "configuration.wanted": "the operator wants other values: `scope` (a station or a group), `keys`",
     "connector.status": "StatusNotification: `connectorId`, `status`, `errorCode` as sent, `info`, `vendorErrorCode`, "
     "`timestamp` as sent",
     "data_transfer.failed": "the extension for a vendor failed at a DataTransfer, answered with Rejected: `vendorId`, "

@@ -7,6 +7,8 @@ import msgspec
 from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.authorization import AuthorizationService
+from chargewright.csms.services.configuration import ConfigurationService
+from chargewright.csms.services.configuration_sync import ConfigurationSync
 from chargewright.csms.services.data_transfer import DataTransferService
 from chargewright.csms.services.diagnostics import DiagnosticsService
 from chargewright.csms.services.firmware import FirmwareService
@@ -34,6 +36,8 @@ class Services(msgspec.Struct, frozen=True):
     diagnostics: DiagnosticsService
     firmware: FirmwareService
     groups: GroupsService
+    configuration: ConfigurationService
+    configuration_sync: ConfigurationSync
     id_tags: IdTagsService
     metering: MeteringService
     reservations: ReservationsService

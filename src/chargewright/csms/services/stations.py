@@ -1,10 +1,12 @@
 """What stations say of themselves: boot and status."""
 
+from collections.abc import Callable
+
 from chargewright.csms.directory import Directory
 from chargewright.csms.ports import CallContext
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.service import Service
-from chargewright.csms.storage.base import BootRecord, StatusRecord
+from chargewright.csms.storage.base import BootRecord, StationRow, StatusRecord
 from chargewright.protocol.v16.base import UnsetType
 from chargewright.protocol.v16.core import (
     BootNotificationRequest,
@@ -31,6 +33,7 @@ class StationsService(Service):
         self._events = events
         self._heartbeat_interval_seconds = heartbeat_interval_seconds
         self._boot_retry_interval_seconds = boot_retry_interval_seconds
+        self.on_boot: list[Callable[[StationRow], None]] = []  # called when an accepted boot is committed
 
     def boot(self, call: CallContext, request: BootNotificationRequest) -> RegistrationStatus:
         """Note a BootNotification; the answer is the operator's choice for this station (§4.2)."""
@@ -58,7 +61,13 @@ class StationsService(Service):
             chargePointSerialNumber=present(request.charge_point_serial_number),
             firmwareVersion=present(request.firmware_version),
         )
+        if status is RegistrationStatus.ACCEPTED:
+            call.after_commit(lambda: self._tell_boot(call.station))
         return status
+
+    def _tell_boot(self, station: StationRow) -> None:
+        for act in self.on_boot:
+            act(station)
 
     def booted(
         self, call: CallContext, request: BootNotificationRequest, status: RegistrationStatus
