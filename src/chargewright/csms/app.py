@@ -17,6 +17,8 @@ from typing import Any, Final
 import structlog
 
 import chargewright.csms.commands.configuration  # enters what belongs to its commands
+import chargewright.csms.commands.firmware_management  # the same
+import chargewright.csms.commands.security  # the same
 import chargewright.csms.handlers.core  # enters its handlers into the table
 import chargewright.csms.handlers.firmware_management  # the same
 import chargewright.csms.handlers.security  # noqa: F401  # the same
@@ -166,7 +168,9 @@ class Csms:
     def _join(self, storage: Storage, credential_key: bytes) -> None:
         """Put the parts together."""
         settings = self.settings
-        commanding = self._commanding = Commanding(settings, self._directory, self._sessions, self._clock, self._tell)
+        commanding = self._commanding = Commanding(
+            settings, self._directory, self._sessions, self._clock, self._tell, storage, self._new_call_id
+        )
         services = self._services = make_services(
             settings,
             storage,
@@ -177,6 +181,8 @@ class Csms:
             commanding.commander,
             commanding.automation,
             credential_key,
+            self._sessions,
+            self.attempts,
         )
         self._ports = SessionPorts(
             clock=self._clock,
@@ -233,6 +239,7 @@ class Csms:
                 ledger=JournalLedger(storage.journal, self._clock),
                 clock=self._clock,
                 feed=self._feed,
+                desk=commanding.desk(services),
                 settings=settings,
                 not_ready=self.not_ready,
             )

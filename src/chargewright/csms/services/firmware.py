@@ -69,6 +69,10 @@ class FirmwareService(Service):
 
     # What others ask.
 
+    def now(self) -> int:
+        """The time of the server, µs."""
+        return self._clock.now_microseconds()
+
     def version(self, station_id: int) -> str | None:
         """The firmware version that the station named at its last boot."""
         return self._versions.get(station_id)
