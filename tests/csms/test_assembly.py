@@ -18,7 +18,9 @@ async def test_every_service_is_made_and_can_be_loaded() -> None:
     storage.journal.begin()
     settings, directory, clock = Settings(), Directory(), SystemClock()
     sessions = Sessions(clock, FightRules(), lambda: None, lambda station_id, kind, body: None)
-    commanding = Commanding(settings, directory, sessions, clock, lambda station_id, kind, body: None)
+    commanding = Commanding(
+        settings, directory, sessions, clock, lambda station_id, kind, body: None, storage, lambda: "id"
+    )
     services = make_services(
         settings,
         storage,

@@ -65,7 +65,7 @@ class OutgoingCalls:
         elif type(event) is CallTimedOut:
             outcome = Unanswered(reason=f"no answer in {self._timeout_seconds:g} s")
         elif type(event) is CallLost:
-            outcome = Unanswered(reason="the connection was lost before an answer came")
+            outcome = Unanswered(reason="the connection was lost before an answer came", is_lost=True)
         else:
             return False
         self._end(outcome)
@@ -73,7 +73,7 @@ class OutgoingCalls:
 
     def give_up(self, reason: str, close_code: int | None = None) -> None:
         """The connection is over for us: whether our CALL was carried out will not be known."""
-        self._end(Unanswered(reason=reason, close_code=close_code))
+        self._end(Unanswered(reason=reason, is_lost=True, close_code=close_code))
 
     def tick(self) -> None:
         """Time out the CALL if it is time for that; called by a timer of the loop."""

@@ -5,12 +5,17 @@ from typing import Any, Final
 
 from chargewright.clock import Clock
 from chargewright.csms.automation import Automation
+from chargewright.csms.commands.bulk import BulkCommands
 from chargewright.csms.commands.commander import Commander
+from chargewright.csms.commands.desk import CommandDesk
+from chargewright.csms.commands.kept import KeptCommands
 from chargewright.csms.config import Settings
 from chargewright.csms.directory import Directory
+from chargewright.csms.ledger import JournalLedger
 from chargewright.csms.services.registry import Services
 from chargewright.csms.sessions import Sessions
 from chargewright.csms.settling import Settling
+from chargewright.csms.storage.base import Storage
 
 __all__ = ["Commanding"]
 
@@ -19,8 +24,8 @@ CLOSE_SECONDS: Final = 2.0
 
 
 class Commanding:
-    """`commander` sends, `automation` decides when the CSMS may send on its own. `tell` writes an event about a
-    station, by row id, without waiting for it."""
+    """`commander` sends; `kept` and `bulk` write down what is to be sent; `automation` decides when the CSMS may send
+    on its own. `tell` writes an event about a station, by row id, without waiting for it; `new_id` makes opaque ids."""
 
     def __init__(
         self,
@@ -29,7 +34,10 @@ class Commanding:
         sessions: Sessions,
         clock: Clock,
         tell: Callable[[int, str, Mapping[str, Any]], None],
+        storage: Storage,
+        new_id: Callable[[], str],
     ) -> None:
+        ledger = JournalLedger(storage.journal, clock)
         self.settling = Settling(directory, clock, settle_seconds=settings.settle_seconds)
         self.automation = Automation(directory, self.settling)
         self.commander = Commander(
@@ -40,19 +48,39 @@ class Commanding:
             timeout_seconds=settings.command_timeout_seconds,
             per_station=settings.commands_per_station,
         )
+        self.kept = KeptCommands(
+            self.commander,
+            directory,
+            storage,
+            ledger,
+            clock,
+            is_settled=self.settling.is_settled,
+            new_id=new_id,
+            timeout_seconds=settings.command_timeout_seconds,
+            per_station=settings.commands_per_station,
+            at_once=settings.bulk_stations,
+        )
+        self.bulk = BulkCommands(self.kept, self.commander, directory, storage, ledger, clock, new_id)
+        self.settling.on_settled.append(self.kept.go)
         sessions.on_came.append(self.settling.came)
         sessions.on_went.append(self.settling.went)
 
     async def begin(self, services: Services) -> None:
         """Before anything listens."""
         self.commander.services = services
+        await self.kept.begin()
+
+    def desk(self, services: Services) -> CommandDesk:
+        """What the API is given."""
+        return CommandDesk(services, self.commander, self.kept, self.bulk)
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Loops that run while the CSMS does, by name."""
-        return {}
+        return {"kept commands": self.kept.watch}
 
     async def close(self) -> None:
         """Send nothing more; when all connections are gone, and the storage is still there."""
         self.settling.close()
         await self.automation.close()
+        await self.kept.close()
         await self.commander.close(CLOSE_SECONDS)

@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     commands_per_station: int = Field(default=100, ge=1)
     """Commands of one station that may be under way or wait for their turn; beyond it they are refused."""
 
+    bulk_stations: int = Field(default=1000, ge=1)
+    """Stations to which kept commands and those of bulk commands are sent at the same time."""
+
     settle_seconds: float = Field(default=10.0, ge=0)
     """How long an accepted station must have been silent before anything is sent to it unasked."""
 

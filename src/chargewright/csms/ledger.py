@@ -28,7 +28,7 @@ class JournalLedger:
         self._clock = clock
         self._confirm_seconds = confirm_seconds
 
-    async def write(self, station_id: int, *records: Record) -> None:
+    async def write(self, station_id: int, *records: Record, epoch: int = ANY_EPOCH) -> None:
         """Commit the records as one unit; see `ports.Ledger`."""
         settled: asyncio.Future[Settlement] = asyncio.get_running_loop().create_future()
 
@@ -37,7 +37,7 @@ class JournalLedger:
                 settled.set_result(settlement)
 
         action = ", ".join(sorted({type(record).__name__ for record in records}))
-        unit = Unit(station_id, ANY_EPOCH, self._clock.now_microseconds(), action, b"", on_settled)
+        unit = Unit(station_id, epoch, self._clock.now_microseconds(), action, b"", on_settled)
         unit.records.extend(records)
         self._journal.submit(unit)
         try:
@@ -49,5 +49,7 @@ class JournalLedger:
             ) from None
         if settlement is Settlement.UNAVAILABLE:
             raise StorageUnavailable("the database is away; nothing was written")
+        if settlement is Settlement.STALE:
+            raise StorageError(f"another connection of the station is newer; {action} was not written")
         if settlement is not Settlement.DURABLE:
             raise StorageError(f"the database refused to write {action}: {self._journal.last_failure}")

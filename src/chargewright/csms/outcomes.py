@@ -34,9 +34,10 @@ class Malformed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
     """It was sent, and no answer came: in time, or before the connection was lost. Whether it was carried out is not
-    known. `close_code` is the WebSocket's, where the connection's end was why."""
+    known. `is_lost`: the connection or this server ended, with that WebSocket `close_code` where there was one."""
 
     reason: str
+    is_lost: bool = False
     close_code: int | None = None
 
 

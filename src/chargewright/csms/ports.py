@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from chargewright.csms.instants import UnreadableTimes, microseconds
 from chargewright.csms.outcomes import Outcome
 from chargewright.csms.payload import payload_digest
-from chargewright.csms.storage.base import DeviationRecord, Record, StationRow, Unit
+from chargewright.csms.storage.base import ANY_EPOCH, DeviationRecord, Record, StationRow, Unit
 from chargewright.protocol.v16.base import Message, Timestamp
 from chargewright.protocol.v16.salvage import Deviation
 
@@ -32,8 +32,9 @@ Answer: TypeAlias = Response | WhenDurable[Response]
 class Ledger(Protocol):
     """Where services write what no CALL of a station caused."""
 
-    async def write(self, station_id: int, *records: Record) -> None:
-        """Commit the records as one unit (`NO_STATION` for those of none), and return when they are durable.
+    async def write(self, station_id: int, *records: Record, epoch: int = ANY_EPOCH) -> None:
+        """Commit the records as one unit (`NO_STATION` for those of none), and return when they are durable. With the
+        `epoch` of a connection, only while no newer one has claimed the station.
 
         Raises `StorageUnavailable` when the database did not confirm in time (they may get there yet), `StorageError`
         when it refused them.

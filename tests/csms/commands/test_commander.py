@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.csms.bench import FakeConnection, Workbench
+from tests.csms.bench import Workbench
+from tests.csms.commands.asking import ask, commanding, next_call, station
 
-from chargewright.csms.commands.commander import Commander
-from chargewright.csms.outcomes import Answered, Malformed, NotSent, Outcome, QueueFull, Refused, Unanswered
+from chargewright.csms.outcomes import Answered, Malformed, NotSent, QueueFull, Refused, Unanswered
 from chargewright.protocol.v16.core import (
     ClearCacheRequest,
     RemoteStopTransactionRequest,
@@ -19,37 +19,9 @@ CLEAR = ClearCacheRequest()
 RESET = ResetRequest(type=ResetType.SOFT)
 
 
-def commander(bench: Workbench) -> Commander:
-    assert bench.csms._commanding is not None
-    return bench.csms._commanding.commander
-
-
-def station_id(bench: Workbench, identity: str = "A1") -> int:
-    station = bench.csms._directory.station(identity)
-    assert station is not None
-    return station.id
-
-
-def ask(bench: Workbench, request: Any = CLEAR, **options: Any) -> "asyncio.Task[Outcome]":
-    """Send, without waiting for the end."""
-    return asyncio.get_running_loop().create_task(commander(bench).send(station_id(bench), request, **options))
-
-
-async def next_call(connection: FakeConnection) -> list[Any]:
-    """The next CALL that the station gets."""
-    while True:
-        for message in connection.sent:
-            if message[0] == 2:
-                connection.sent.remove(message)
-                call: list[Any] = message
-                return call
-        connection.has_spoken.clear()
-        await connection.has_spoken.wait()
-
-
 async def test_an_answer_is_the_outcome(bench: Workbench) -> None:
     connection = await bench.connect()
-    sending = ask(bench)
+    sending = ask(bench, CLEAR)
     call = await next_call(connection)
     assert call[2:] == ["ClearCache", {}]
     bench.clock.advance(1.5)
@@ -61,25 +33,25 @@ async def test_an_answer_is_the_outcome(bench: Workbench) -> None:
 
 async def test_the_five_outcomes_are_told_apart(bench: Workbench) -> None:
     connection = await bench.connect()
-    sending = ask(bench)
+    sending = ask(bench, CLEAR)
     call = await next_call(connection)
     connection.deliver([4, call[1], "OddCode", "no", {"a": 1}])
     assert await sending == Refused(code="OddCode", description="no", details={"a": 1})
-    sending = ask(bench)
+    sending = ask(bench, CLEAR)
     call = await next_call(connection)
     connection.deliver([3, call[1], {"status": "Perhaps"}])
     assert isinstance(await sending, Malformed)
-    sending = ask(bench)
+    sending = ask(bench, CLEAR)
     await next_call(connection)
     connection.vanish(1006)
     outcome = await sending
     assert isinstance(outcome, Unanswered) and outcome.close_code == 1006
-    assert await ask(bench) == NotSent(reason="the station is not connected")
+    assert await ask(bench, CLEAR) == NotSent(reason="the station is not connected")
 
 
 async def test_the_second_waits_for_the_first(bench: Workbench) -> None:
     connection = await bench.connect()
-    first, second = ask(bench), ask(bench, RESET)
+    first, second = ask(bench, CLEAR), ask(bench, RESET)
     call = await next_call(connection)
     assert call[2] == "ClearCache" and connection.sent == []
     connection.deliver([3, call[1], {"status": "Accepted"}])
@@ -91,7 +63,7 @@ async def test_the_second_waits_for_the_first(bench: Workbench) -> None:
 
 async def test_the_time_limit_begins_with_the_asking(bench: Workbench) -> None:
     connection = await bench.connect()
-    first, second = ask(bench, timeout_seconds=0.05), ask(bench, RESET, timeout_seconds=0.05)
+    first, second = ask(bench, CLEAR, timeout_seconds=0.05), ask(bench, RESET, timeout_seconds=0.05)
     call = await next_call(connection)
     outcome = await second
     assert outcome == NotSent(reason="its turn did not come before the time limit")
@@ -100,7 +72,7 @@ async def test_the_time_limit_begins_with_the_asking(bench: Workbench) -> None:
     assert isinstance(outcome, Unanswered) and "no answer in" in outcome.reason
     connection.deliver([3, call[1], {"status": "Accepted"}])
     assert bench.csms.statistics()["ignored_LATE_ANSWER"] == 1
-    third = ask(bench)
+    third = ask(bench, CLEAR)
     call = await next_call(connection)
     connection.deliver([3, call[1], {"status": "Accepted"}])
     assert isinstance(await third, Answered)
@@ -109,9 +81,9 @@ async def test_the_time_limit_begins_with_the_asking(bench: Workbench) -> None:
 @pytest.mark.parametrize("has_left", [False, True])
 async def test_a_cancelled_caller_leaves_the_queue_in_order(has_left: bool, bench: Workbench) -> None:
     connection = await bench.connect()
-    first = ask(bench)
+    first = ask(bench, CLEAR)
     call = await next_call(connection)
-    middle, last = ask(bench, RESET), ask(bench)
+    middle, last = ask(bench, RESET), ask(bench, CLEAR)
     await asyncio.sleep(0)
     (first if has_left else middle).cancel()
     await asyncio.wait([first if has_left else middle])
@@ -125,16 +97,16 @@ async def test_a_cancelled_caller_leaves_the_queue_in_order(has_left: bool, benc
     assert call[2] == "ClearCache"
     connection.deliver([3, call[1], {"status": "Accepted"}])
     assert isinstance(await last, Answered)
-    assert commander(bench).queued(station_id(bench)) == 0
+    assert commanding(bench).commander.queued(station(bench).id) == 0
 
 
 async def test_a_full_queue_takes_nothing_more(start_bench: Any) -> None:
     bench = await start_bench(commands_per_station=2)
     connection = await bench.connect()
-    first, second = ask(bench), ask(bench)
+    first, second = ask(bench, CLEAR), ask(bench, CLEAR)
     await next_call(connection)
     with pytest.raises(QueueFull, match="2 commands wait for A1"):
-        await ask(bench)
+        await ask(bench, CLEAR)
     for task in (first, second):
         task.cancel()
     await asyncio.wait([first, second])
@@ -144,7 +116,7 @@ async def test_what_went_over_an_evicted_socket_is_unanswered_and_the_next_goes_
     bench: Workbench,
 ) -> None:
     older = await bench.connect()
-    first, second = ask(bench), ask(bench, RESET)
+    first, second = ask(bench, CLEAR), ask(bench, RESET)
     await next_call(older)
     newest = await bench.connect()
     assert isinstance(await first, Unanswered)
@@ -158,11 +130,11 @@ async def test_what_went_over_an_evicted_socket_is_unanswered_and_the_next_goes_
 async def test_registration_decides_what_may_be_sent(registration: str, allowed: bool, start_bench: Any) -> None:
     bench = await start_bench({"station": [{"identity": "A1", "registration": registration}]})
     connection = await bench.connect()
-    assert commander(bench).is_connected(station_id(bench)) is allowed
+    assert commanding(bench).commander.is_connected(station(bench).id) is allowed
     remote = await ask(bench, RemoteStopTransactionRequest(transaction_id=1))
     assert isinstance(remote, NotSent) and registration in remote.reason
     if allowed:
-        sending = ask(bench)
+        sending = ask(bench, CLEAR)
         call = await next_call(connection)
         connection.deliver([3, call[1], {"status": "Accepted"}])
         assert isinstance(await sending, Answered)
@@ -171,7 +143,7 @@ async def test_registration_decides_what_may_be_sent(registration: str, allowed:
 
 async def test_each_command_leaves_its_events(bench: Workbench) -> None:
     connection = await bench.connect()
-    sending = ask(bench)
+    sending = ask(bench, CLEAR)
     call = await next_call(connection)
     connection.deliver([3, call[1], {"status": "Accepted"}])
     await sending

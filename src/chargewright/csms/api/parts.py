@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from chargewright.clock import Clock
+from chargewright.csms.commands.desk import CommandDesk
 from chargewright.csms.config import Settings
 from chargewright.csms.directory import Directory
 from chargewright.csms.event_feed import EventFeed
@@ -16,7 +17,7 @@ __all__ = ["ApiParts"]
 
 
 class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a running CSMS. `not_ready` gives the reason of `/readyz`."""
+    """The parts of a running CSMS. `desk` is for commands. `not_ready` gives the reason of `/readyz`."""
 
     services: Services
     storage: Storage
@@ -24,5 +25,6 @@ class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     clock: Clock
     feed: EventFeed
+    desk: CommandDesk
     settings: Settings
     not_ready: Callable[[], str | None]

@@ -18,6 +18,10 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "alarm.quarantined": "the database refused a message of the station; its frame is in quarantine: `action`",
     "alarm.certificates_refused": "something is wrong with the changed TLS certificates, those in use stay: `error`",
     "certificates.renewed": "the TLS certificates were read again, new connections get them: `files`",
+    "bulk.created": "a command for many stations was written down: `bulkId`, `action`, `stations` (how many), "
+    "`keepUntil` in µs, `payload` as in `command.sent`",
+    "command.kept": "a command was written down, to be sent when the station is there: `commandId`, `action`, "
+    "`keepUntil` in µs, `payload` as in `command.sent`",
     "command.finished": "a command ended: `action`, `outcome` (answered, refused, malformed, unanswered, not-sent), "
     "`status` of the answer, `code` and `description` of a CALLERROR, `reason`; of one that was kept, `commandId` and "
     "its `state`",

@@ -1,0 +1,160 @@
+"""Commands that wait for their station: durable, oldest first, expired or cancelled, unknown after an interruption."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from tests.csms.bench import FakeConnection, Workbench
+from tests.csms.commands.asking import commanding, next_call, station
+
+from chargewright.csms.commands.kept import KeptCommands, TooLate
+from chargewright.csms.commands.validation import InvalidCommand
+from chargewright.csms.outcomes import QueueFull
+from chargewright.csms.storage.rows.commands import CommandRow
+from chargewright.protocol.v16.core import ChangeConfigurationRequest, ClearCacheRequest, ResetRequest, ResetType
+
+CLEAR = ClearCacheRequest()
+RESET = ResetRequest(type=ResetType.SOFT)
+HOUR = 3600 * 1_000_000
+
+
+def kept(bench: Workbench) -> KeptCommands:
+    return commanding(bench).kept
+
+
+@pytest.fixture
+async def quick(start_bench: Any) -> Workbench:
+    """Stations are settled at once."""
+    found: Workbench = await start_bench(settle_seconds=0)
+    return found
+
+
+async def keep(bench: Workbench, request: Any, **options: Any) -> str:
+    until = bench.clock.now_microseconds() + HOUR
+    row = await kept(bench).keep(station(bench), request, **({"keep_until": until} | options))
+    return row.command_id
+
+
+async def row(bench: Workbench, command_id: str) -> CommandRow:
+    found = await kept(bench).get(command_id)
+    assert found is not None
+    return found
+
+
+async def ended(bench: Workbench, command_id: str) -> CommandRow:
+    """The command, when its end is written."""
+    async with asyncio.timeout(10):
+        while (found := await row(bench, command_id)).finished_at is None:  # noqa: ASYNC110  # a row has no event
+            await asyncio.sleep(0.005)
+    return found
+
+
+def accept(connection: FakeConnection, call: list[Any]) -> None:
+    connection.deliver([3, call[1], {"status": "Accepted"}])
+
+
+async def test_it_waits_for_the_station_and_goes_oldest_first(quick: Workbench) -> None:
+    first, second = await keep(quick, CLEAR), await keep(quick, RESET)
+    assert (await row(quick, first)).state == "waiting"
+    connection = await quick.connect()
+    call = await next_call(connection)
+    assert call[2] == "ClearCache"
+    assert (await row(quick, first)).state == "sent", "written before it is sent"
+    accept(connection, call)
+    call = await next_call(connection)
+    assert call[2] == "Reset"
+    accept(connection, call)
+    end = await ended(quick, second)
+    assert (end.state, json.loads(end.outcome or "")["response"]) == ("answered", {"status": "Accepted"})
+    assert (await row(quick, first)).state == "answered"
+    kinds = await quick.event_kinds()
+    assert kinds.count("command.kept") == kinds.count("command.sent") == kinds.count("command.finished") == 2
+
+
+@pytest.mark.parametrize(("request_", "is_repeated"), [(CLEAR, True), (RESET, False)])
+async def test_after_a_lost_connection_only_what_may_be_repeated_is(
+    request_: Any, is_repeated: bool, quick: Workbench
+) -> None:
+    command_id = await keep(quick, request_)
+    connection = await quick.connect()
+    await next_call(connection)
+    connection.vanish()
+    if not is_repeated:
+        end = await ended(quick, command_id)
+        assert end.state == "unknown"
+        connection = await quick.connect()
+        await quick.settle()
+        assert connection.sent == []
+        return
+    connection = await quick.connect()
+    call = await next_call(connection)
+    assert (await row(quick, command_id)).finished_at is None
+    accept(connection, call)
+    assert (await ended(quick, command_id)).state == "answered"
+
+
+async def test_a_refusal_and_silence_end_it_too(quick: Workbench) -> None:
+    connection = await quick.connect()
+    refused = await keep(quick, CLEAR)
+    call = await next_call(connection)
+    connection.deliver([4, call[1], "NotSupported", "", {}])
+    assert (await ended(quick, refused)).state == "refused"
+    silent = await keep(quick, CLEAR, timeout_seconds=0.05)
+    await next_call(connection)
+    quick.clock.advance(1)
+    assert (await ended(quick, silent)).state == "unanswered"
+
+
+async def test_it_expires(quick: Workbench) -> None:
+    command_id = await keep(quick, CLEAR)
+    quick.clock.advance(3601)
+    await kept(quick)._expire()
+    assert (await row(quick, command_id)).state == "expired"
+    connection = await quick.connect()
+    await quick.settle()
+    assert connection.sent == []
+
+
+async def test_it_can_be_cancelled_until_it_has_left(quick: Workbench) -> None:
+    command_id = await keep(quick, CLEAR)
+    await kept(quick).cancel(command_id)
+    assert (await row(quick, command_id)).state == "cancelled"
+    with pytest.raises(TooLate, match="cancelled"):
+        await kept(quick).cancel(command_id)
+    connection = await quick.connect()
+    command_id = await keep(quick, CLEAR)
+    call = await next_call(connection)
+    with pytest.raises(TooLate, match="sent"):
+        await kept(quick).cancel(command_id)
+    accept(connection, call)
+    await ended(quick, command_id)
+    assert await kept(quick).cancel("nothing") is None
+
+
+async def test_one_that_is_cancelled_in_the_queue_is_not_sent(quick: Workbench) -> None:
+    connection = await quick.connect()
+    busy = asyncio.get_running_loop().create_task(commanding(quick).commander.send(station(quick).id, RESET))
+    call = await next_call(connection)
+    command_id = await keep(quick, CLEAR)
+    await asyncio.sleep(0.05)
+    await kept(quick).cancel(command_id)
+    accept(connection, call)
+    await busy
+    await quick.settle()
+    assert connection.sent == []
+    assert (await row(quick, command_id)).state == "cancelled"
+
+
+async def test_there_is_an_end_to_what_is_kept(start_bench: Any) -> None:
+    bench = await start_bench(commands_per_station=1)
+    await keep(bench, CLEAR)
+    with pytest.raises(QueueFull, match="1 commands are kept for A1"):
+        await keep(bench, CLEAR)
+
+
+async def test_a_password_is_not_written_down(quick: Workbench) -> None:
+    with pytest.raises(InvalidCommand, match="would be stored") as refusal:
+        await keep(quick, ChangeConfigurationRequest(key="authorizationkey", value="00" * 16))
+    assert "00" * 16 not in str(refusal.value)
+    assert await quick.rows("SELECT * FROM command") == []
