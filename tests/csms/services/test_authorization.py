@@ -1,5 +1,6 @@
 """May this id tag charge?"""
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -26,7 +27,9 @@ TAGS = [
 
 def service(tags: list[IdTagRow], *, accepts_unknown: bool = False) -> AuthorizationService:
     directory = Directory([], tags)
-    active = ActiveTransactionsService(directory, cast("Any", None), ManualClock(), default_limit=0)
+    active = ActiveTransactionsService(
+        directory, cast("Any", None), ManualClock(datetime(2026, 3, 1, tzinfo=UTC)), default_limit=0
+    )
     return AuthorizationService(directory, active, accepts_unknown=accepts_unknown)
 
 

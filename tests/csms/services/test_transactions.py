@@ -1,5 +1,6 @@
 """Starts and stops as records."""
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
@@ -24,7 +25,9 @@ DATA = [{"timestamp": "2026-03-01T11:10:00Z", "sampledValue": [{"value": "15"}]}
 
 
 def service() -> TransactionsService:
-    active = ActiveTransactionsService(Directory(), cast("Any", None), ManualClock(), default_limit=0)
+    active = ActiveTransactionsService(
+        Directory(), cast("Any", None), ManualClock(datetime(2026, 3, 1, tzinfo=UTC)), default_limit=0
+    )
     return TransactionsService(MeteringService(), EventsService(), active)
 
 
