@@ -152,7 +152,8 @@ class ConfigurationService(Service):
         refused = self._refused(station_id)
         for key, (value, scope) in self.wanted(station_id).items():
             entry = found.setdefault(key.casefold(), Entry(key=key))
-            entry.wanted, entry.scope, entry.refused = value, scope, refused.get(key)
+            refused_value, answer = refused.get(key, (None, None))
+            entry.wanted, entry.scope, entry.refused = value, scope, answer if refused_value == value else None
         return [found[name] for name in sorted(found)]
 
     # What is wanted.
@@ -228,9 +229,10 @@ class ConfigurationService(Service):
         if not asked:
             reported = {item.key.casefold() for item in items}
             gone += [row.key for row in await self._reported(station.id) if row.key.casefold() not in reported]
-        await self.keep(station.id, items, gone, is_whole=not asked)
+        await self._keep(station.id, items, gone, is_whole=not asked)
+        await self.judge(station.id)
 
-    async def keep(self, station_id: int, items: Sequence[KeyValue], gone: Sequence[str], *, is_whole: bool) -> None:
+    async def _keep(self, station_id: int, items: Sequence[KeyValue], gone: Sequence[str], *, is_whole: bool) -> None:
         """Keep reported keys, drop those `gone`; `is_whole`: there are no others."""
         now = self._clock.now_microseconds()
         known = {row.key.casefold(): row for row in await self._reported(station_id)}
@@ -254,7 +256,6 @@ class ConfigurationService(Service):
         elif records:
             await self._ledger.write(station_id, *records)
         self._know_names(station_id, frozenset(known))
-        await self.judge(station_id)
 
     async def noted_change(self, station: StationRow, request: ChangeConfigurationRequest, outcome: Outcome) -> None:
         """Keep what a ChangeConfiguration did, whoever sent it."""
@@ -268,13 +269,13 @@ class ConfigurationService(Service):
         else:
             return
         if answer in (ConfigurationStatus.ACCEPTED.value, ConfigurationStatus.REBOOT_REQUIRED.value):
-            await self.keep(station.id, [KeyValue(key=name, readonly=False, value=value)], (), is_whole=False)
+            await self._keep(station.id, [KeyValue(key=name, readonly=False, value=value)], (), is_whole=False)
         wish = self.wanted(station.id).get(name)
         refused = self._refused(station.id)
         before = dict(refused)
         refused.pop(name, None)
         if wish is not None and wish[0] == value and answer != ConfigurationStatus.ACCEPTED.value:
-            refused[name] = answer
+            refused[name] = (value, answer)
         if refused != before:
             await self._put_state(station.id, refused=msgspec.json.encode(refused).decode())
         await self.judge(station.id)
@@ -291,9 +292,8 @@ class ConfigurationService(Service):
     async def rebooted(self, station_id: int) -> None:
         """The station booted: what waited for that is in use now."""
         refused = self._refused(station_id)
-        waiting = [key for key, answer in refused.items() if answer == ConfigurationStatus.REBOOT_REQUIRED.value]
-        if waiting:
-            left = {key: answer for key, answer in refused.items() if key not in waiting}
+        left = {key: pair for key, pair in refused.items() if pair[1] != ConfigurationStatus.REBOOT_REQUIRED.value}
+        if left != refused:
             await self._put_state(station_id, refused=msgspec.json.encode(left).decode())
             await self.judge(station_id)
 
@@ -303,16 +303,20 @@ class ConfigurationService(Service):
         """Compare, and keep the state; returns it."""
         entries = [entry for entry in await self.entries(station_id) if entry.wanted is not None]
         known = self.state(station_id)
-        refused = {entry.key: entry.refused for entry in entries if entry.refused is not None}
+        refused = {
+            entry.key: (entry.wanted, entry.refused)
+            for entry in entries
+            if entry.wanted is not None and entry.refused is not None
+        }
         reboot = ConfigurationStatus.REBOOT_REQUIRED.value
         drifted = [entry for entry in entries if entry.is_drift]
         if known.read_at is None and not entries:
             state = InStep.UNKNOWN
-        elif any(entry.key not in refused or refused[entry.key] == reboot for entry in drifted):
+        elif any(entry.refused in (None, reboot) for entry in drifted):
             state = InStep.DRIFTED
         elif drifted:
             state = InStep.REFUSED
-        elif reboot in refused.values():
+        elif any(answer == reboot for _, answer in refused.values()):
             state = InStep.REBOOT_REQUIRED
         else:
             state = InStep.AS_WANTED
@@ -329,9 +333,9 @@ class ConfigurationService(Service):
         await self._ledger.write(station_id, *records)
         self._states[station_id] = row
 
-    def _refused(self, station_id: int) -> dict[str, str]:
-        refused: dict[str, str] = msgspec.json.decode(self.state(station_id).refused)
-        return refused
+    def _refused(self, station_id: int) -> dict[str, tuple[str, str]]:
+        """Key → the value that was not simply accepted, and the answer."""
+        return msgspec.json.decode(self.state(station_id).refused, type=dict[str, tuple[str, str]])
 
     def _know_names(self, station_id: int, names: frozenset[str]) -> None:
         self._names[station_id] = self._same_names.setdefault(names, names)
