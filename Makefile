@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGE := chargewright
 
-.PHONY: help install run test check fix bench bench-large soak docs clean
+.PHONY: help install run test check fix bench bench-large fuzz soak docs clean
 help:
 	@echo "make run      a central system and three charging stations, live in the terminal (Ctrl-C ends it)"
 	@echo "make test     the tests"
@@ -14,6 +14,7 @@ help:
 	@echo "make fix      let the linter and the formatter mend what they can"
 	@echo "make bench    speed as ratios, measured side by side; bench/results/latest.json"
 	@echo "make bench-large  lists over 20 million meter values on PostgreSQL, 2 million on SQLite: half an hour, 20 GB of disk"
+	@echo "make fuzz     wrong frames for five minutes and each database (FUZZ_SECONDS=, FUZZ_SEED=)"
 	@echo "make soak     the long fault runs"
 	@echo "make docs     generate the reference pages from the code"
 
@@ -51,6 +52,15 @@ bench: $(STAMP)
 
 bench-large: $(STAMP)
 	$(BIN)/python -m bench.large $(OPTIONS)
+
+FUZZ_SECONDS ?= 300
+ifndef FUZZ_SEED
+FUZZ_SEED := $(shell date +%s)
+endif
+fuzz: $(STAMP)
+	@echo "seed $(FUZZ_SEED)"
+	CHARGEWRIGHT_FUZZ_SECONDS=$(FUZZ_SECONDS) CHARGEWRIGHT_FUZZ_SEED=$(FUZZ_SEED) \
+	  $(BIN)/python -m pytest -q tests/faults/test_fuzz.py
 
 soak: $(STAMP)
 	$(BIN)/python -m pytest -q -m soak --timeout 7200
