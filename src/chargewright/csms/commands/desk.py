@@ -36,10 +36,10 @@ class CommandDesk:
         `NotFound`) and `InvalidCommand` (an `InvalidValue`: `field`, `value`, `expected`)."""
         return check(action, payload)
 
-    def warnings(self, station: StationRow, request: Message) -> list[str]:
+    async def warnings(self, station: StationRow, request: Message) -> list[str]:
         """What is odd about the command for this station beyond its schema; an operator's `force` sends it all the
         same."""
-        return warnings_of(request, station, self._services)
+        return await warnings_of(request, station, self._services)
 
     async def send(self, station: StationRow, request: Message, *, timeout_seconds: float | None = None) -> Outcome:
         """Send it now and wait for its end, at most `timeout_seconds` (None: the server's setting). Raises
@@ -72,11 +72,11 @@ class CommandDesk:
         """The stations of a selection; see `BulkCommands.select`."""
         return await self._bulk.select(selection, self._services.groups)
 
-    def bulk_warnings(self, stations: Sequence[StationRow], request: Message) -> list[str]:
+    async def bulk_warnings(self, stations: Sequence[StationRow], request: Message) -> list[str]:
         """`warnings` of the stations, each after the identity; the first few."""
         found: list[str] = []
         for station in stations:
-            found += [f"{station.identity}: {text}" for text in self.warnings(station, request)]
+            found += [f"{station.identity}: {text}" for text in await self.warnings(station, request)]
             if len(found) >= BULK_WARNINGS:
                 break
         return found[:BULK_WARNINGS]

@@ -18,7 +18,9 @@ __all__ = ["NOTES", "PREPARATIONS", "WARNINGS", "Note", "Preparation", "Warnings
 Request = TypeVar("Request", bound=Message)
 Entered = TypeVar("Entered")
 
-Warnings = Callable[[Any, StationRow, Services], Iterable[str]]
+Found = TypeVar("Found", bound=Iterable[str] | Awaitable[Iterable[str]])
+
+Warnings = Callable[[Any, StationRow, Services], Iterable[str] | Awaitable[Iterable[str]]]
 Preparation = Callable[[Any, StationRow, Services], Awaitable[None]]
 Note = Callable[[Any, Outcome, StationRow, Services], Awaitable[None]]
 
@@ -31,11 +33,11 @@ NOTES: Final[dict[type[Message], list[Note]]] = {}
 def warns(
     request_type: type[Request],
 ) -> Callable[
-    [Callable[[Request, StationRow, Services], Iterable[str]]],
-    Callable[[Request, StationRow, Services], Iterable[str]],
+    [Callable[[Request, StationRow, Services], Found]],
+    Callable[[Request, StationRow, Services], Found],
 ]:
     """The decorated function says, one sentence each with value and reason, what is odd about a command beyond its
-    schema; an operator's `force` overrides it."""
+    schema; an operator's `force` overrides it. It may be a coroutine, where it must read."""
     return _enter(WARNINGS, request_type)
 
 

@@ -1,7 +1,7 @@
 """A command as JSON becomes a typed request, held to its schema to the letter; what else may be odd is a warning."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -73,9 +73,14 @@ def check(action_name: str, payload: Any) -> Message:
         raise InvalidCommand(action.name, path.removeprefix("."), value, expected[:200]) from failure
 
 
-def warnings_of(request: Message, station: StationRow, services: Services) -> list[str]:
-    """What is odd about the command for this station, though its schema allows it; one sentence each."""
-    return [text for warn in WARNINGS.get(type(request), ()) for text in warn(request, station, services)]
+async def warnings_of(request: Message, station: StationRow, services: Services) -> list[str]:
+    """What is odd about the command for this station, though its schema allows it; one sentence each. Raises
+    `StorageError` where that must be read and cannot be."""
+    found: list[str] = []
+    for warn in WARNINGS.get(type(request), ()):
+        texts = warn(request, station, services)
+        found += await texts if isinstance(texts, Awaitable) else texts
+    return found
 
 
 def _value_at(payload: Any, path: str) -> Any:
