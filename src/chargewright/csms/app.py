@@ -18,6 +18,8 @@ import structlog
 
 import chargewright.csms.commands.configuration  # enters what belongs to its commands
 import chargewright.csms.commands.firmware_management  # the same
+import chargewright.csms.commands.local_auth_list_management  # the same
+import chargewright.csms.commands.reservation  # the same
 import chargewright.csms.commands.security  # the same
 import chargewright.csms.handlers.core  # enters its handlers into the table
 import chargewright.csms.handlers.firmware_management  # the same

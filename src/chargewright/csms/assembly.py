@@ -3,13 +3,17 @@
 from collections.abc import Callable, Mapping
 
 from chargewright.clock import Clock
+from chargewright.csms.attempts import Attempts
 from chargewright.csms.automation import Automation
 from chargewright.csms.config import Settings
+from chargewright.csms.credentials import CredentialKeeper
 from chargewright.csms.directory import Directory
+from chargewright.csms.exposure import exposure_of
 from chargewright.csms.ledger import JournalLedger
 from chargewright.csms.ports import CommandSender
 from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.active_transactions import ActiveTransactionsService
+from chargewright.csms.services.attempts import AttemptsService
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.configuration import ConfigurationService
 from chargewright.csms.services.configuration_sync import ConfigurationSync
@@ -19,14 +23,20 @@ from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.firmware import FirmwareService
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.id_tags import IdTagsService
+from chargewright.csms.services.local_lists import LocalListsService
+from chargewright.csms.services.meter_readings import MeterReadingsService
 from chargewright.csms.services.metering import MeteringService
 from chargewright.csms.services.personal_data import PersonalDataService
 from chargewright.csms.services.registry import Services
 from chargewright.csms.services.reservations import ReservationsService
 from chargewright.csms.services.retention import RetentionService
+from chargewright.csms.services.review import ReviewService
 from chargewright.csms.services.security_events import SecurityEventsService
+from chargewright.csms.services.station_admin import StationAdminService, StationConnections
 from chargewright.csms.services.stations import StationsService
+from chargewright.csms.services.transaction_keeping import TransactionKeepingService
 from chargewright.csms.services.transactions import TransactionsService
+from chargewright.csms.services.wanted_lists import WantedLists
 from chargewright.csms.storage.base import Storage
 
 __all__ = ["make_services"]
@@ -42,6 +52,8 @@ def make_services(
     sender: CommandSender,
     automation: Automation,
     secret: bytes,
+    connections: StationConnections,
+    attempts: Attempts,
 ) -> Services:
     """One of each service."""
     events = EventsService()
@@ -49,6 +61,7 @@ def make_services(
     abilities = AbilitiesService(storage, ledger, clock)
     metering = MeteringService()
     active = ActiveTransactionsService(directory, storage, clock, default_limit=settings.max_active_transactions)
+    readings = MeterReadingsService(storage)
     id_tags = IdTagsService(directory, storage, ledger)
 
     def new_id() -> str:
@@ -64,10 +77,31 @@ def make_services(
         boot_retry_interval_seconds=settings.boot_retry_interval_seconds,
     )
     stations.on_boot.append(configuration_sync.booted)
+    authorization = AuthorizationService(directory, active, accepts_unknown=settings.unknown_id_tags == "accept")
+    wanted_lists = WantedLists(storage, ledger, authorization, clock)
+    local_lists = LocalListsService(
+        storage, ledger, clock, directory, groups, abilities, wanted_lists, sender, automation
+    )
+    stations.on_boot.append(local_lists.booted)
+    station_admin = StationAdminService(
+        directory,
+        storage,
+        ledger,
+        clock,
+        groups,
+        stations.clock_offsets,
+        connections,
+        hash_password=CredentialKeeper(secret, entropy).hash,
+        refusal=lambda row: exposure_of(settings, row),
+        entropy=entropy,
+    )
+    kept_attempts = AttemptsService(attempts, storage, ledger)
+    station_admin.on_registered.append(kept_attempts.registered)
     return Services(
         abilities=abilities,
         active_transactions=active,
-        authorization=AuthorizationService(directory, active, accepts_unknown=settings.unknown_id_tags == "accept"),
+        attempts=kept_attempts,
+        authorization=authorization,
         configuration=configuration,
         configuration_sync=configuration_sync,
         data_transfer=DataTransferService(vendors, clock),
@@ -75,11 +109,16 @@ def make_services(
         firmware=FirmwareService(storage, ledger, clock, new_id),
         groups=groups,
         id_tags=id_tags,
+        meter_readings=readings,
+        local_lists=local_lists,
         metering=metering,
         reservations=ReservationsService(storage, ledger, directory, clock, abilities),
         personal_data=PersonalDataService(directory, storage, ledger, id_tags, secret),
         retention=RetentionService(storage, clock, settings.retention_days(), every_seconds=settings.retention_seconds),
         security_events=SecurityEventsService(storage, ledger, new_id),
+        station_admin=station_admin,
         stations=stations,
+        review=ReviewService(directory, storage, ledger, readings, active, power_w=settings.review_power_w),
+        transaction_keeping=TransactionKeepingService(storage, ledger, clock, readings, active),
         transactions=TransactionsService(metering, events, active),
     )

@@ -4,7 +4,7 @@ Filled at the start, changed afterwards only by what has been committed. A stati
 is put later is copied into it, so that a session holds the row and sees every change.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from chargewright.csms.storage.base import IdTagRow, StationRow
 
@@ -19,6 +19,7 @@ class Directory:
         self._by_id: dict[int, StationRow] = {}
         self._id_tags: dict[str, IdTagRow] = {}
         self._uninvited: set[int] = set()
+        self.on_id_tag: list[Callable[[str], None]] = []  # called with the text of each tag that changed
         for row in stations:
             self.put_station(row)
         for tag in id_tags:
@@ -58,6 +59,16 @@ class Directory:
         nobody registered: it counts as uninvited until `invite`."""
         return self.put_uninvited(row) if row.security_profile == 0 else self.put_station(row)
 
+    def remove_station(self, station: StationRow) -> None:
+        """The station was taken out of service, and that is committed."""
+        self._by_identity.pop(station.identity, None)
+        self._by_id.pop(station.id, None)
+        self._uninvited.discard(station.id)
+
+    def is_uninvited(self, station: StationRow) -> bool:
+        """Whether nobody registered the station, as far as we know, and it was never accepted."""
+        return station.id in self._uninvited
+
     def invite(self, station: StationRow) -> None:
         """The operator names the station."""
         self._uninvited.discard(station.id)
@@ -85,7 +96,11 @@ class Directory:
     def put_id_tag(self, row: IdTagRow) -> None:
         """Take over a committed row."""
         self._id_tags[row.id_tag.casefold()] = row
+        for changed in self.on_id_tag:
+            changed(row.id_tag)
 
     def remove_id_tag(self, id_tag: str) -> None:
         """The tag was removed, and that is committed."""
         self._id_tags.pop(id_tag.casefold(), None)
+        for changed in self.on_id_tag:
+            changed(id_tag)

@@ -53,6 +53,11 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "id_tag.pseudonymised": "an id tag was replaced in everything that tells of the past: `pseudonym`, `changed` (how "
     "many values)",
     "id_tag.removed": "the operator removed an id tag: `idTag`",
+    "local_list.failed": "the station did not take the wanted local list: `version`, `entries`, `partial`, `problem`",
+    "local_list.in_step": "the station has the wanted local list: `version` (its listVersion), `entries`, `partial` "
+    "(whether it holds fewer than are wanted)",
+    "local_list.unsupported": "the station says that it has no local lists: `problem`",
+    "local_list.wanted": "another local list is wanted: `scope`, `version` and `entries`, null where none is any more",
     "reservation.active": f"the station accepted a reservation: {_RESERVATION}",
     "reservation.cancelled": f"the station cancelled a reservation: {_RESERVATION}",
     "reservation.ended": "a reservation ended because its connector became Faulted or Unavailable, or because the "
@@ -65,8 +70,17 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "security.event": "SecurityEventNotification: `type`, `critical`, `timestamp` as sent, `techInfo`",
     "station.booted": "BootNotification: `status` is our answer; `chargePointVendor`, `chargePointModel`, "
     "`chargePointSerialNumber`, `firmwareVersion`",
+    "station.changed": "the operator changed a station: `changed` names what",
     "station.connected": "a connection took the station over: `address`, `subprotocol`, `node`",
     "station.disconnected": "the connection is gone: `code`, `reason`, `byPeer` (who began to close), `node`",
+    "station.registered": "the operator took a station into service: `securityProfile`",
+    "station.removed": "the operator took a station out of service",
+    "transaction.closed": "an operator ended a transaction whose stop did not come: `transactionId`, `connectorId`, "
+    "`meterStop`, `reason`, `note`",
+    "transaction.linked": "an operator linked an orphan stop to a transaction: `transactionId`, `stop` (its id), "
+    "`meterStop`, `relation` (`stop` or `correction`)",
+    "transaction.review": "somebody should look at a transaction: `transactionId`, `reasons`",
+    "transaction.reviewed": "somebody has looked at a transaction: `transactionId`, `reasons`, `note`",
     "transaction.started": "StartTransaction, once: `transactionId`, `connectorId`, `idTag`, `idTagStatus`, "
     "`meterStart`, `timestamp` as sent, `reservationId`, `flags`",
     "transaction.stopped": "StopTransaction, once: `transactionId` as sent, `matched` (whether it ended an open "
