@@ -4,6 +4,7 @@ import random
 
 from chargewright.clock import SystemClock
 from chargewright.csms.assembly import make_services
+from chargewright.csms.attempts import Attempts
 from chargewright.csms.commanding import Commanding
 from chargewright.csms.config import Settings
 from chargewright.csms.directory import Directory
@@ -30,6 +31,9 @@ async def test_every_service_is_made_and_can_be_loaded() -> None:
         {},
         commanding.commander,
         commanding.automation,
+        bytes(32),
+        sessions,
+        Attempts(clock.now_microseconds),
     )
     made = list(services)
     assert len(made) == len(Services.__struct_fields__)

@@ -11,7 +11,7 @@ from chargewright.csms.config import Settings, split_address
 from chargewright.csms.storage.base import StationRow
 from chargewright.errors import ConfigurationError
 
-__all__ = ["check_exposure", "is_loopback"]
+__all__ = ["check_exposure", "exposure_of", "is_loopback"]
 
 _WAY_OUT = "or --insecure, if the network keeps strangers away"
 
@@ -45,3 +45,10 @@ def check_exposure(settings: Settings, stations: Iterable[StationRow]) -> None:
             raise ConfigurationError("--ocpp", "", settings.ocpp, f"a password for {shown} {_WAY_OUT}")
     if settings.bootstrap_token is None and _is_exposed(settings.http):
         raise ConfigurationError("--http", "", settings.http, f"CHARGEWRIGHT_BOOTSTRAP_TOKEN to be set {_WAY_OUT}")
+
+
+def exposure_of(settings: Settings, station: StationRow) -> str | None:
+    """What the station must have instead, where letting it in would open a listener to strangers; None where not."""
+    if settings.insecure or station.security_profile != 0 or not _is_exposed(settings.ocpp):
+        return None
+    return f"1 or 2 with a password, because stations connect on {settings.ocpp}; {_WAY_OUT}"

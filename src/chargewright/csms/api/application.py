@@ -8,12 +8,18 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from chargewright.csms.api import errors
+from chargewright.csms.api.attempts import attempts
 from chargewright.csms.api.auth import bearer_key
+from chargewright.csms.api.connectors import connectors
 from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.events import events
 from chargewright.csms.api.id_tags import id_tags
 from chargewright.csms.api.parts import ApiParts
+from chargewright.csms.api.personal_data import personal_data
 from chargewright.csms.api.probes import probes
+from chargewright.csms.api.retention import retention
+from chargewright.csms.api.station_records import station_records
+from chargewright.csms.api.stations import stations
 
 __all__ = ["PREFIX", "RESOURCES", "create_api"]
 
@@ -22,6 +28,12 @@ PREFIX: Final = "/api/v1"
 RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
     events,
     id_tags,
+    personal_data,
+    retention,
+    attempts,  # before `stations`, whose paths would take theirs
+    stations,
+    connectors,
+    station_records,
 )
 
 

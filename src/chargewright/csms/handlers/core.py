@@ -60,6 +60,7 @@ def start_transaction(
     """
     id_tag_info = services.authorization.check_start(call, request)
     started = services.transactions.start(call, request, id_tag_info.status)
+    services.stations.hear_clock(call, request.timestamp)
     services.reservations.started(call, started)
     return call.when_durable(
         lambda: core.StartTransactionResponse(

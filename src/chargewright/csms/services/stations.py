@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from chargewright.csms.directory import Directory
 from chargewright.csms.ports import CallContext
+from chargewright.csms.services.clock_offsets import ClockOffsets
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import BootRecord, StationRow, StatusRecord
-from chargewright.protocol.v16.base import UnsetType
+from chargewright.protocol.v16.base import Timestamp, UnsetType
 from chargewright.protocol.v16.core import (
     BootNotificationRequest,
     BootNotificationResponse,
@@ -30,6 +31,7 @@ class StationsService(Service):
         boot_retry_interval_seconds: int,
     ) -> None:
         self._directory = directory
+        self.clock_offsets = ClockOffsets()
         self._events = events
         self._heartbeat_interval_seconds = heartbeat_interval_seconds
         self._boot_retry_interval_seconds = boot_retry_interval_seconds
@@ -97,6 +99,8 @@ class StationsService(Service):
             vendor_error_code=present(request.vendor_error_code),
         )
         call.add(record)
+        if stamp is not None:
+            self.hear_clock(call, stamp)
         self._events.tell(
             call,
             "connector.status",
@@ -107,6 +111,11 @@ class StationsService(Service):
             vendorErrorCode=record.vendor_error_code,
             timestamp=record.station_time,
         )
+
+    def hear_clock(self, call: CallContext, stamp: Timestamp) -> None:
+        """Learn how far the station's clock is off, from what it says that it is now."""
+        if stamp.is_readable:
+            self.clock_offsets.observe(call.station.id, call.unit.epoch, call.instant(stamp), call.received_at)
 
 
 def present(value: str | UnsetType) -> str | None:

@@ -56,10 +56,11 @@ class ConnectionAttemptRow(Row, kw_only=True):
     id: int = 0
     attempt_id: str
     identity: str | None = None
-    address: str
+    address: str | None = None
     path: str
     cause: str
-    subprotocols: str
+    subprotocols: str | None = None
+    detail: str
     count: int
     first_at: int
     last_at: int

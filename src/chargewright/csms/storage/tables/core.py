@@ -87,6 +87,8 @@ station = Table(
     Column("meter_type", Text),
     Column("meter_serial_number", Text),
     CheckConstraint("length(identity) BETWEEN 1 AND 48", name="identity_length"),
+    Index(None, "vendor", "id"),
+    Index(None, "model", "id"),
     sqlite_strict=True,
 )
 
@@ -149,6 +151,7 @@ id_tag = Table(
     needed("blocked", BOOLEAN),
     Column("max_active_transactions", INT32),  # NULL: the server's setting; 0: any number
     Column("note", Text),
+    Index(None, "blocked", "id"),
     sqlite_strict=True,
 )
 

@@ -118,10 +118,11 @@ connection_attempt = Table(
     _id(),
     Column("attempt_id", Text, nullable=False, unique=True),
     Column("identity", Text),
-    _needed("address", Text()),
+    Column("address", Text),
     _needed("path", Text()),
     _needed("cause", Text()),
-    _needed("subprotocols", Text()),
+    Column("subprotocols", Text),
+    _needed("detail", Text()),
     _needed("count", INT64),
     _needed("first_at", INT64),
     _needed("last_at", INT64),
@@ -416,6 +417,9 @@ _NEW_COLUMNS = {
     ),
 }
 _NEW_INDEXES = (
+    "CREATE INDEX ix_id_tag_blocked_id ON id_tag (blocked, id)",
+    "CREATE INDEX ix_station_model_id ON station (model, id)",
+    "CREATE INDEX ix_station_vendor_id ON station (vendor, id)",
     "CREATE INDEX ix_charging_transaction_id_tag_key_start_instant ON charging_transaction (id_tag_key, start_instant)",
     "CREATE INDEX ix_charging_transaction_open ON charging_transaction (station_id) WHERE stop_instant IS NULL",
     "CREATE INDEX ix_charging_transaction_running ON charging_transaction (id) WHERE stop_instant IS NULL",

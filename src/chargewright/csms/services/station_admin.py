@@ -1,0 +1,259 @@
+"""What an operator does with stations: register, change, take out of service, look at them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from chargewright.clock import Clock
+from chargewright.csms.directory import Directory
+from chargewright.csms.errors import Conflict, InvalidValue, NotFound
+from chargewright.csms.ports import Ledger
+from chargewright.csms.services.clock_offsets import ClockOffsets
+from chargewright.csms.services.events import make_event
+from chargewright.csms.services.groups import GroupsService
+from chargewright.csms.services.service import Service
+from chargewright.csms.storage.base import StationRow, Storage
+from chargewright.csms.storage.rows.base import In
+from chargewright.csms.storage.rows.core import StationChange, StationDetailRow
+
+__all__ = ["KIND", "StationAdminService", "StationConnection", "StationConnections", "StationFilter"]
+
+KIND: Final = "station"
+# A path of the API; a station of this name could not be asked for.
+RESERVED_IDENTITIES: Final = frozenset({"attempts"})
+# AuthorizationKey: 16 to 20 bytes (A00.FR.205).
+PASSWORD_BYTES: Final = 20
+# RFC 6455 7.4.1.
+POLICY_VIOLATION: Final = 1008
+_CHUNK: Final = 500
+# Columns that an operator decides, as `StationRow` has them in memory.
+_COLUMNS: Final = (
+    "security_profile",
+    "credential_hash",
+    "registration",
+    "automatic",
+    "tolerance",
+    "time_zone",
+    "ping_interval_seconds",
+    "maximum_power_w",
+)
+_NAMES: Final[Mapping[str, str]] = {
+    "security_profile": "securityProfile",
+    "credential_hash": "password",
+    "registration": "registration",
+    "automatic": "automatic",
+    "tolerance": "tolerance",
+    "time_zone": "timeZone",
+    "ping_interval_seconds": "pingIntervalSeconds",
+    "maximum_power_w": "maximumPowerW",
+}
+
+
+class StationConnection(Protocol):
+    """A connection of a station to this process."""
+
+    station: StationRow
+    address: str
+    epoch: int
+    last_received_at: int  # µs; 0: nothing yet
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close it."""
+
+
+class StationConnections(Protocol):
+    """Who is connected to this process."""
+
+    def of_station(self, station_id: int) -> StationConnection | None:
+        """The newest connection of a station."""
+
+    def __iter__(self) -> Iterator[StationConnection]:
+        """Every one."""
+
+
+class StationFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which stations are looked for; None: any. `group` is the row id of a group."""
+
+    connected: bool | None = None
+    registration: str | None = None
+    group: int | None = None
+    vendor: str | None = None
+    model: str | None = None
+
+
+class StationAdminService(Service):
+    """One station is written by one request at a time. `hash_password(password, known)` gives what is stored of a
+    password; `refusal(row)` says why a station may not be let in as its row has it, None when it may."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        storage: Storage,
+        ledger: Ledger,
+        clock: Clock,
+        groups: GroupsService,
+        offsets: ClockOffsets,
+        connections: StationConnections,
+        *,
+        hash_password: Callable[[bytes, str | None], str],
+        refusal: Callable[[StationRow], str | None],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._directory = directory
+        self._storage = storage
+        self._ledger = ledger
+        self._clock = clock
+        self._groups = groups
+        self._offsets = offsets
+        self._connections = connections
+        self._hash_password = hash_password
+        self._refusal = refusal
+        self._entropy = entropy
+        self._busy: set[str] = set()
+        self.on_registered: list[Callable[[StationRow], None]] = []
+
+    # Look.
+
+    def known(self, identity: str) -> StationRow:
+        """The station in service with that identity; raises `NotFound`."""
+        row = self._directory.station(identity)
+        if row is None:
+            raise NotFound(KIND, identity)
+        return row
+
+    async def detail(self, identity: str) -> StationDetailRow:
+        """All that is stored of a station in service; raises `NotFound`."""
+        station = self.known(identity)
+        rows = await self._storage.page(StationDetailRow, {"id": station.id}, limit=1)
+        if not rows:
+            raise NotFound(KIND, identity)
+        return rows[0]
+
+    async def page(self, wanted: StationFilter, after: tuple[Any, int] | None, limit: int) -> list[StationDetailRow]:
+        """Stations in service in the order in which they became known, as `Storage.page` gives rows."""
+        where: dict[str, Any] = {"removed_at": None}
+        if wanted.vendor is not None:
+            where["vendor"] = wanted.vendor
+        if wanted.model is not None:
+            where["model"] = wanted.model
+        if wanted.connected is None and wanted.registration is None and wanted.group is None:
+            return await self._storage.page(StationDetailRow, where, after=after, limit=limit)
+        first = 0 if after is None else after[1]
+        ids = sorted(row.id for row in self._directory.stations() if row.id > first and self._is_wanted(row, wanted))
+        found: list[StationDetailRow] = []
+        for start in range(0, len(ids), _CHUNK):
+            chunk = In(tuple(ids[start : start + _CHUNK]))
+            found += await self._storage.page(StationDetailRow, where | {"id": chunk}, limit=limit - len(found))
+            if len(found) >= limit:
+                break
+        return found
+
+    def connection(self, station_id: int) -> StationConnection | None:
+        """Its connection to this process."""
+        return self._connections.of_station(station_id)
+
+    def clock_offset_seconds(self, station_id: int) -> float | None:
+        """How far its clock is off, by what it said on this connection; above 0 it is fast."""
+        connection = self._connections.of_station(station_id)
+        return None if connection is None else self._offsets.seconds(station_id)
+
+    def _is_wanted(self, row: StationRow, wanted: StationFilter) -> bool:
+        return (
+            (wanted.connected is None or wanted.connected == (self.connection(row.id) is not None))
+            and (wanted.registration is None or wanted.registration == row.registration)
+            and (wanted.group is None or row.id in self._groups.members(wanted.group))
+        )
+
+    # Change.
+
+    def make_password(self) -> str:
+        """A fresh AuthorizationKey, in hexadecimal digits."""
+        return self._entropy(PASSWORD_BYTES).hex()
+
+    async def register(self, row: StationRow, password: str | None) -> StationDetailRow:
+        """Take a station into service, or again. `password` is an AuthorizationKey in hexadecimal digits, None where
+        the security profile has none. Raises `Conflict`, `InvalidValue`."""
+        if row.identity in RESERVED_IDENTITIES:
+            raise InvalidValue("identity", row.identity, "another name: this one is a path of the API")
+        with self._writing(row.identity):
+            known = self._directory.station(row.identity)
+            if known is not None and not self._directory.is_uninvited(known):
+                raise Conflict(f"The station {row.identity!r} is registered already: change that one instead.")
+            wanted = msgspec.structs.replace(row, credential_hash=self._hashed(password, None))
+            self._check(wanted)
+            stored = await self._storage.add_station(wanted)
+            await self._write(stored.id, wanted, "station.registered", {"securityProfile": wanted.security_profile})
+            if known is None:
+                known = self._directory.put_station(msgspec.structs.replace(stored))
+            self._take_over(known, wanted)
+            self._directory.invite(known)
+        for act in self.on_registered:
+            act(known)
+        return await self.detail(row.identity)
+
+    async def change(self, identity: str, changes: Mapping[str, Any], password: str | None) -> StationDetailRow:
+        """Change some of the operator's columns, and the password where one is given. Raises `NotFound`, `Conflict`,
+        `InvalidValue`."""
+        with self._writing(identity):
+            known = self.known(identity)
+            wanted = msgspec.structs.replace(known, **changes)
+            if password is not None:
+                wanted.credential_hash = self._hashed(password, known.credential_hash)
+            if wanted.security_profile == 0:
+                if password is not None:
+                    raise InvalidValue("securityProfile", 0, "1 or 2, because a password is given")
+                wanted.credential_hash = None
+            self._check(wanted)
+            names = [_NAMES[column] for column in _COLUMNS if getattr(known, column) != getattr(wanted, column)]
+            if names:
+                await self._write(known.id, wanted, "station.changed", {"changed": names})
+                self._take_over(known, wanted)
+            self._directory.invite(known)
+        return await self.detail(identity)
+
+    async def remove(self, identity: str) -> None:
+        """Take a station out of service: its connection is closed and its identity is unknown from now on; its history
+        stays. Raises `NotFound`, `Conflict`."""
+        with self._writing(identity):
+            known = self.known(identity)
+            await self._write(known.id, known, "station.removed", {}, removed_at=self._clock.now_microseconds())
+            self._directory.remove_station(known)
+            self._offsets.forget(known.id)
+            for connection in self._connections:
+                if connection.station.id == known.id:
+                    connection.close(POLICY_VIOLATION, "the station was taken out of service")
+
+    def _hashed(self, password: str | None, known: str | None) -> str | None:
+        return None if password is None else self._hash_password(bytes.fromhex(password), known)
+
+    def _check(self, row: StationRow) -> None:
+        if row.security_profile != 0 and row.credential_hash is None:
+            raise InvalidValue("securityProfile", row.security_profile, "0, or a password beside it")
+        refusal = self._refusal(row)
+        if refusal is not None:
+            raise InvalidValue("securityProfile", row.security_profile, refusal)
+
+    async def _write(
+        self, station_id: int, row: StationRow, kind: str, body: Mapping[str, Any], removed_at: int | None = None
+    ) -> None:
+        change = StationChange(
+            id=station_id, removed_at=removed_at, **{column: getattr(row, column) for column in _COLUMNS}
+        )
+        await self._ledger.write(station_id, change, make_event(kind, body))
+
+    def _take_over(self, known: StationRow, wanted: StationRow) -> None:
+        # Column by column: what the station told meanwhile is not the operator's to set back.
+        for column in _COLUMNS:
+            setattr(known, column, getattr(wanted, column))
+
+    @contextmanager
+    def _writing(self, identity: str) -> Iterator[None]:
+        if identity in self._busy:
+            raise Conflict(f"The station {identity!r} is being written by another request: look, then try again.")
+        self._busy.add(identity)
+        try:
+            yield
+        finally:
+            self._busy.discard(identity)
