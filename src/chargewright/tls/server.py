@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from chargewright.errors import ConfigurationError
+from chargewright.tls.alerts import AlertingContext
 from chargewright.tls.suites import SUITES
 
 __all__ = ["CertificateFiles", "ServerCertificates", "server_context"]
@@ -49,7 +50,7 @@ def server_context(pairs: Sequence[CertificateFiles], now: datetime.datetime) ->
     At most one pair for each type of key, because OpenSSL keeps one. Raises `ConfigurationError` that names the file
     and what is wrong with it. Reads files and checks keys: some milliseconds, not for an event loop that is busy.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = AlertingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(":".join(SUITES))
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE

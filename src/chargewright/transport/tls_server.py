@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from chargewright.tls.alerts import HANDSHAKE_SOCKET
 from chargewright.transport.connection import Limits
 
 __all__ = ["HandshakeFailed", "ServerContext", "TlsServer", "handshake_failure"]
@@ -97,6 +98,7 @@ class TlsServer:
 
     async def _shake_hands(self, connection: socket.socket, address: str) -> None:
         context = self._context if isinstance(self._context, ssl.SSLContext) else self._context()
+        HANDSHAKE_SOCKET.set(connection)
         try:
             await self._loop.connect_accepted_socket(
                 self._factory,
