@@ -59,7 +59,7 @@ class ConfigurationSync(Service):
         self._sender = sender
         self._automation = automation
         self._booted: set[int] = set()  # since they were looked after
-        automation.register(CHORE, self.bring_in_step)
+        automation.register(CHORE, self.look_after)
         groups.watch(self.wake)
 
     async def load(self) -> None:
@@ -83,26 +83,35 @@ class ConfigurationSync(Service):
             self._booted.add(station.id)
             self.wake(station.id)
 
-    async def bring_in_step(self, station: StationRow) -> None:
+    async def look_after(self, station: StationRow) -> None:
+        """The chore: `bring_in_step`, where something is wanted."""
+        outcome = await self.bring_in_step(station)
+        if outcome is not None and not isinstance(outcome, Answered):
+            word = _word(outcome)
+            _log.info("the configuration was not brought in step", station=station.identity, outcome=word)
+
+    async def bring_in_step(self, station: StationRow) -> Outcome | None:
         """Read the configuration, and write what differs from what is wanted; what the station refused is not sent
-        again before something else is wanted."""
+        again before something else is wanted. Returns the outcome with which it ended; None: nothing is wanted."""
         if not self._configuration.wanted(station.id):
-            return
+            return None
         if station.id in self._booted:
             await self._configuration.rebooted(station.id)
             self._booted.discard(station.id)
-        if not isinstance(await self.read(station), Answered):
-            return
+        outcome = await self.read(station)
+        if not isinstance(outcome, Answered):
+            return outcome
         for entry in await self._configuration.entries(station.id):
             if entry.wanted is None or not entry.is_drift or entry.refused is not None:
                 continue
-            outcome = await self._sender.send(station.id, ChangeConfigurationRequest(key=entry.key, value=entry.wanted))
-            if isinstance(outcome, NotSent | Unanswered):
-                _log.info("the configuration was not brought in step", station=station.identity, reason=outcome.reason)
-                return
+            change = ChangeConfigurationRequest(key=entry.key, value=entry.wanted)
+            written = await self._sender.send(station.id, change)
+            if isinstance(written, NotSent | Unanswered):
+                return written
         entries = await self._configuration.entries(station.id)
         if any(entry.is_drift and entry.refused is None for entry in entries):
             _log.warning("the station accepted a value and has another", station=station.identity)
+        return outcome
 
     async def read(self, station: StationRow) -> Outcome:
         """Ask for every key; returns the last outcome: `Answered` where all could be read."""
