@@ -47,7 +47,7 @@ _OF_STATUS: Final[Mapping[int, ExitCode]] = {
     504: ExitCode.NO_ANSWER,
 }
 # Members `outcome` of problems of commands.
-_OF_OUTCOME: Final[Mapping[str, ExitCode]] = {"notSent": ExitCode.NO_ANSWER, "unanswered": ExitCode.NO_ANSWER}
+_OF_OUTCOME: Final[Mapping[str, ExitCode]] = {"not-sent": ExitCode.NO_ANSWER, "unanswered": ExitCode.NO_ANSWER}
 _WHAT_NOW: Final[Mapping[ExitCode, str]] = {
     ExitCode.FAILED: "Look at its state and at the log of the server.",
     ExitCode.USAGE: "See --help, or docs/reference/rest.md.",

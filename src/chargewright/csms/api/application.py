@@ -10,10 +10,13 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from chargewright.csms.api import errors
 from chargewright.csms.api.attempts import attempts
 from chargewright.csms.api.auth import bearer_key
+from chargewright.csms.api.bulk_commands import bulk_commands
+from chargewright.csms.api.commands import commands
 from chargewright.csms.api.connectors import connectors
 from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.events import events
 from chargewright.csms.api.id_tags import id_tags
+from chargewright.csms.api.limits import BodyLimit
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.api.personal_data import personal_data
 from chargewright.csms.api.probes import probes
@@ -34,6 +37,8 @@ RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
     stations,
     connectors,
     station_records,
+    commands,
+    bulk_commands,
 )
 
 
@@ -43,6 +48,7 @@ def create_api(parts: ApiParts) -> FastAPI:
         title="Chargewright CSMS", version=version("chargewright"), docs_url=None, redoc_url=None, openapi_url=None
     )
     errors.install(api)
+    api.add_middleware(BodyLimit)
     api.include_router(probes(parts.not_ready))
     token = parts.settings.bootstrap_token
     key = Depends(bearer_key(None if token is None else token.get_secret_value()))

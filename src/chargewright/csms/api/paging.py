@@ -25,6 +25,7 @@ _LARGEST_ID: Final = 2**63 - 1
 
 Item = TypeVar("Item")
 Kept = TypeVar("Kept", bound=Row)
+Given = TypeVar("Given")
 Shown = TypeVar("Shown", bound=View)
 
 
@@ -89,8 +90,8 @@ PageQuery = Annotated[PageAsked, Depends(page_query)]
 async def page_of(
     name: str,
     asked: PageAsked,
-    read: Callable[[tuple[Any, int] | None, int], Awaitable[Sequence[Kept]]],
-    show: Callable[[Kept], Shown],
+    read: Callable[[tuple[Any, int] | None, int], Awaitable[Sequence[Given]]],
+    show: Callable[[Given], Shown],
     *,
     order: str = "id",
 ) -> PageOf[Shown]:

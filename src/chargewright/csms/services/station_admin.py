@@ -15,7 +15,7 @@ from chargewright.csms.services.events import make_event
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import StationRow, Storage
-from chargewright.csms.storage.rows.base import In
+from chargewright.csms.storage.rows.base import In, Range
 from chargewright.csms.storage.rows.core import StationChange, StationDetailRow
 
 __all__ = ["KIND", "StationAdminService", "StationConnection", "StationConnections", "StationFilter"]
@@ -54,10 +54,13 @@ _NAMES: Final[Mapping[str, str]] = {
 class StationConnection(Protocol):
     """A connection of a station to this process."""
 
-    station: StationRow
-    address: str
-    epoch: int
-    last_received_at: int  # µs; 0: nothing yet
+    @property
+    def station(self) -> StationRow:
+        """Whose it is."""
+
+    @property
+    def last_received_at(self) -> int:
+        """When it was last heard, in µs; 0: not yet."""
 
     def close(self, code: int, reason: str) -> None:
         """Begin to close it."""
@@ -112,9 +115,28 @@ class StationAdminService(Service):
         self._refusal = refusal
         self._entropy = entropy
         self._busy: set[str] = set()
+        self._removed: dict[int, str] = {}  # identities of those out of service, by row id
         self.on_registered: list[Callable[[StationRow], None]] = []
 
+    async def load(self) -> None:
+        """Read what is kept in memory; called once, before anything listens."""
+        after: tuple[int, int] | None = None
+        while rows := await self._storage.page(
+            StationDetailRow, {"removed_at": Range(low=0)}, after=after, limit=_CHUNK
+        ):
+            self._removed |= {row.id: row.identity for row in rows}
+            after = (rows[-1].id, rows[-1].id)
+
     # Look.
+
+    def identity(self, station_id: int) -> str:
+        """The identity of a station by row id, also of one out of service; raises `NotFound`."""
+        row = self._directory.station_by_id(station_id)
+        if row is not None:
+            return row.identity
+        if station_id not in self._removed:
+            raise NotFound(KIND, str(station_id))
+        return self._removed[station_id]
 
     def known(self, identity: str) -> StationRow:
         """The station in service with that identity; raises `NotFound`."""
@@ -187,6 +209,7 @@ class StationAdminService(Service):
             await self._write(stored.id, wanted, "station.registered", {"securityProfile": wanted.security_profile})
             if known is None:
                 known = self._directory.put_station(msgspec.structs.replace(stored))
+            self._removed.pop(known.id, None)
             self._take_over(known, wanted)
             self._directory.invite(known)
         for act in self.on_registered:
@@ -220,6 +243,7 @@ class StationAdminService(Service):
             known = self.known(identity)
             await self._write(known.id, known, "station.removed", {}, removed_at=self._clock.now_microseconds())
             self._directory.remove_station(known)
+            self._removed[known.id] = known.identity
             self._offsets.forget(known.id)
             for connection in self._connections:
                 if connection.station.id == known.id:
