@@ -62,7 +62,7 @@ def make_services(
     metering = MeteringService()
     active = ActiveTransactionsService(directory, storage, clock, default_limit=settings.max_active_transactions)
     readings = MeterReadingsService(storage)
-    id_tags = IdTagsService(directory, storage, ledger)
+    id_tags = IdTagsService(directory, storage, ledger, active)
 
     def new_id() -> str:
         return entropy(16).hex()
@@ -119,6 +119,6 @@ def make_services(
         station_admin=station_admin,
         stations=stations,
         review=ReviewService(directory, storage, ledger, readings, active, power_w=settings.review_power_w),
-        transaction_keeping=TransactionKeepingService(storage, ledger, clock, readings, active),
+        transaction_keeping=TransactionKeepingService(directory, storage, ledger, clock, readings, active),
         transactions=TransactionsService(metering, events, active),
     )

@@ -6,6 +6,7 @@ from chargewright.clock import SystemClock
 from chargewright.csms.directory import Directory
 from chargewright.csms.errors import Conflict, NotFound
 from chargewright.csms.ledger import JournalLedger
+from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.id_tags import IdTagsService
 from chargewright.csms.services.personal_data import PersonalDataService
 from chargewright.csms.storage.base import ANY_EPOCH, IdTagRow, Record, StartRecord, StationRow, StopRecord, Unit
@@ -24,7 +25,8 @@ class Office:
         self.station_id = station_id
         directory = Directory()
         ledger = JournalLedger(storage.journal, SystemClock())
-        self.id_tags = IdTagsService(directory, storage, ledger)
+        active = ActiveTransactionsService(directory, storage, SystemClock(), default_limit=0)
+        self.id_tags = IdTagsService(directory, storage, ledger, active)
         self.service = PersonalDataService(directory, storage, ledger, self.id_tags, secret)
 
     async def write(self, *records: Record) -> None:

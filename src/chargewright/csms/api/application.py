@@ -17,12 +17,15 @@ from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.events import events
 from chargewright.csms.api.id_tags import id_tags
 from chargewright.csms.api.limits import BodyLimit
+from chargewright.csms.api.meter_values import meter_values
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.api.personal_data import personal_data
 from chargewright.csms.api.probes import probes
 from chargewright.csms.api.retention import retention
 from chargewright.csms.api.station_records import station_records
 from chargewright.csms.api.stations import stations
+from chargewright.csms.api.transaction_stops import transaction_stops
+from chargewright.csms.api.transactions import transactions
 
 __all__ = ["PREFIX", "RESOURCES", "create_api"]
 
@@ -37,6 +40,9 @@ RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
     stations,
     connectors,
     station_records,
+    transactions,
+    transaction_stops,
+    meter_values,
     commands,
     bulk_commands,
 )

@@ -73,6 +73,10 @@ class ActiveTransactionsService(Service):
         """How many durable transactions are in memory."""
         return len(self._by_id)
 
+    def knows(self, transaction_id: int) -> bool:
+        """Whether the transaction is in memory."""
+        return transaction_id in self._by_id
+
     def limit(self, id_tag: str) -> int:
         """How many transactions the tag may have at once; 0: any number. An empty one is that of everybody whose tag
         could not be read, and has no limit."""

@@ -7,6 +7,7 @@ from typing import Final
 from chargewright.csms.directory import Directory
 from chargewright.csms.errors import Conflict, NotFound
 from chargewright.csms.ports import Ledger
+from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.events import make_event
 from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import NO_STATION, IdTagRow, Storage
@@ -20,8 +21,11 @@ KIND: Final = "id tag"
 class IdTagsService(Service):
     """Reads, writes and removes id tags. One tag is written by one request at a time."""
 
-    def __init__(self, directory: Directory, storage: Storage, ledger: Ledger) -> None:
+    def __init__(
+        self, directory: Directory, storage: Storage, ledger: Ledger, active: ActiveTransactionsService
+    ) -> None:
         self._directory = directory
+        self._active = active
         self._storage = storage
         self._ledger = ledger
         self._busy: set[str] = set()  # keys of the tags that are being written
@@ -66,6 +70,7 @@ class IdTagsService(Service):
         await self._ledger.write(NO_STATION, row, make_event("id_tag.changed", {"idTag": row.id_tag}))
         (stored,) = await self._storage.page(IdTagRow, {"id_tag_key": row.id_tag.casefold()}, limit=1)
         self._directory.put_id_tag(stored)
+        await self._active.watch(stored.id_tag)
         return stored
 
     @contextmanager

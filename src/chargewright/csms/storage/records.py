@@ -85,7 +85,7 @@ class EventRow(msgspec.Struct, kw_only=True):
     body: msgspec.Raw
 
 
-class MeterValueRow(msgspec.Struct, kw_only=True, gc=False):
+class MeterValueRow(Row, kw_only=True, gc=False):
     """One stored MeterValue (§7.33); fields as in `MeterValueRecord`."""
 
     id: int

@@ -191,6 +191,7 @@ charging_transaction = Table(
     CheckConstraint(f"transaction_id BETWEEN 1 AND {TRANSACTION_ID_MAXIMUM}", name="transaction_id_range"),
     Index(None, "station_id", "start_instant"),
     Index(None, "id_tag_key", "start_instant"),
+    Index(None, "start_instant"),
     Index(
         "ix_charging_transaction_open",
         "station_id",

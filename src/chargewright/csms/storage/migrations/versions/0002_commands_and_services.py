@@ -421,6 +421,7 @@ _NEW_INDEXES = (
     "CREATE INDEX ix_station_model_id ON station (model, id)",
     "CREATE INDEX ix_station_vendor_id ON station (vendor, id)",
     "CREATE INDEX ix_charging_transaction_id_tag_key_start_instant ON charging_transaction (id_tag_key, start_instant)",
+    "CREATE INDEX ix_charging_transaction_start_instant ON charging_transaction (start_instant)",
     "CREATE INDEX ix_charging_transaction_open ON charging_transaction (station_id) WHERE stop_instant IS NULL",
     "CREATE INDEX ix_charging_transaction_running ON charging_transaction (id) WHERE stop_instant IS NULL",
     "CREATE INDEX ix_charging_transaction_review ON charging_transaction (id) WHERE review = 'pending'",
