@@ -8,6 +8,7 @@ import pytest
 from chargewright.csms.admission import AdmissionRules, Doorkeeper
 from chargewright.csms.attempts import Attempts
 from chargewright.csms.directory import Directory
+from chargewright.csms.services.credential_changes import CredentialChangesService
 from chargewright.csms.storage.base import StationRow
 from chargewright.transport.basic_auth import hash_credential
 from chargewright.transport.connection import Admission, Refusal, UpgradeRequest
@@ -54,6 +55,8 @@ class Door:
         self.has_room = True
         self.adoptions = Adoptions(self.welcomed)
         adoption: Any = self.adoptions
+        nowhere: Any = None  # nothing is on its way to a station, so nothing is written
+        self.changes = CredentialChangesService(nowhere, nowhere, lambda password: "")
         self.attempts = Attempts(lambda: 1_000_000)
         self.keeper = Doorkeeper(
             Directory(STATIONS),
@@ -63,6 +66,7 @@ class Door:
             is_closed=lambda: self.closed,
             may_enter=lambda: self.has_room,
             attempts=self.attempts,
+            changes=self.changes,
         )
 
     def ask(self, path: str, authorization: str | None = None, offered: str | None = "ocpp1.6") -> Any:

@@ -15,6 +15,7 @@ import structlog
 from chargewright.csms.adoption import Adoption
 from chargewright.csms.attempts import Attempts, Cause
 from chargewright.csms.directory import Directory
+from chargewright.csms.services.credential_changes import CredentialChangesService
 from chargewright.csms.storage.base import StationRow
 from chargewright.transport.basic_auth import CHALLENGE, password_from_header, verify_credential
 from chargewright.transport.connection import (
@@ -78,6 +79,7 @@ class Doorkeeper:
         is_closed: Callable[[], str | None],
         may_enter: Callable[[], bool],
         attempts: Attempts,
+        changes: CredentialChangesService,
     ) -> None:
         self._directory = directory
         self._rules = rules
@@ -86,6 +88,7 @@ class Doorkeeper:
         self._is_closed = is_closed
         self._may_enter = may_enter
         self._attempts = attempts
+        self._changes = changes
         self.refused: Counter[int] = Counter()  # by HTTP status
 
     def admit(self, request: UpgradeRequest) -> Admission | Refusal:
@@ -171,23 +174,36 @@ class Doorkeeper:
         # A00.FR.001: the connection is made as the profile on record wants it, TLS included.
         offer = Offer(tls=tls, password=header is not None, client_certificate=False)
         profile = SecurityProfile(station.security_profile)
+        change = self._changes.of(station.id)
         mismatch = check_offer(profile, offer)
+        if change is not None and change.security_profile is not None:
+            # A05: it was told to change, and may come either way until it came the new one.
+            wanted = SecurityProfile(change.security_profile)
+            if check_offer(wanted, offer) is None:
+                profile, mismatch = wanted, None
         if mismatch is not None:
             return _CAUSE_OF_MISMATCH[mismatch]
-        if not PROFILES[profile].password:
-            return None
-        if station.credential_hash is None or header is None:
-            return Cause.WRONG_CREDENTIALS
-        password = password_from_header(header, station.identity)
-        if password is None:
-            return Cause.WRONG_CREDENTIALS
-        is_right = verify_credential(
+        is_new: bool | None = None
+        if PROFILES[profile].password:
+            is_new = False
+            password = None if header is None else password_from_header(header, station.identity)
+            if password is None:
+                return Cause.WRONG_CREDENTIALS
+            if not self._is_password(password, station.credential_hash):
+                if change is None or not self._is_password(password, change.credential_hash):
+                    return Cause.WRONG_CREDENTIALS
+                is_new = True
+        if change is not None:
+            self._changes.used(station, password_is_new=is_new, security_profile=profile.value)
+        return None
+
+    def _is_password(self, password: bytes, credential_hash: str | None) -> bool:
+        return credential_hash is not None and verify_credential(
             password,
             self._rules.credential_key,
-            station.credential_hash,
+            credential_hash,
             accept_hex_text=self._rules.accepts_hex_passwords,
         )
-        return None if is_right else Cause.WRONG_CREDENTIALS
 
     def _keepalive(self, station: StationRow | None) -> Keepalive:
         own = None if station is None else station.ping_interval_seconds

@@ -226,6 +226,7 @@ class Csms:
             is_closed=self.not_ready,
             may_enter=self._outage.may_enter,
             attempts=self.attempts,
+            changes=services.credential_changes,
         )
         self._feed = EventFeed(
             storage,

@@ -17,12 +17,14 @@ from chargewright.csms.services.attempts import AttemptsService
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.configuration import ConfigurationService
 from chargewright.csms.services.configuration_sync import ConfigurationSync
+from chargewright.csms.services.credential_changes import CredentialChangesService
 from chargewright.csms.services.data_transfer import DataTransferService, VendorExtension
 from chargewright.csms.services.diagnostics import DiagnosticsService
 from chargewright.csms.services.events import EventsService
 from chargewright.csms.services.firmware import FirmwareService
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.id_tags import IdTagsService
+from chargewright.csms.services.known_transactions import KnownTransactionsService
 from chargewright.csms.services.local_lists import LocalListsService
 from chargewright.csms.services.meter_readings import MeterReadingsService
 from chargewright.csms.services.metering import MeteringService
@@ -104,12 +106,16 @@ def make_services(
         authorization=authorization,
         configuration=configuration,
         configuration_sync=configuration_sync,
+        credential_changes=CredentialChangesService(
+            storage, ledger, lambda password: CredentialKeeper(secret, entropy).hash(password, None)
+        ),
         data_transfer=DataTransferService(vendors, clock),
         diagnostics=DiagnosticsService(storage, ledger, clock, new_id),
         firmware=FirmwareService(storage, ledger, clock, new_id),
         groups=groups,
         id_tags=id_tags,
         meter_readings=readings,
+        known_transactions=KnownTransactionsService(storage),
         local_lists=local_lists,
         metering=metering,
         reservations=ReservationsService(storage, ledger, directory, clock, abilities),

@@ -3,8 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+import chargewright.csms.commands.core
+import chargewright.csms.commands.remote_trigger  # noqa: F401  # both enter what belongs to their commands
 from chargewright.clock import Clock
 from chargewright.csms.automation import Automation
+from chargewright.csms.boot_trigger import BootTrigger
 from chargewright.csms.commands.bulk import BulkCommands
 from chargewright.csms.commands.commander import Commander
 from chargewright.csms.commands.desk import CommandDesk
@@ -38,6 +41,7 @@ class Commanding:
         new_id: Callable[[], str],
     ) -> None:
         ledger = JournalLedger(storage.journal, clock)
+        self._sessions = sessions
         self.settling = Settling(directory, clock, settle_seconds=settings.settle_seconds)
         self.automation = Automation(directory, self.settling)
         self.commander = Commander(
@@ -68,6 +72,8 @@ class Commanding:
     async def begin(self, services: Services) -> None:
         """Before anything listens."""
         self.commander.services = services
+        trigger = BootTrigger(self.automation, self.commander, services.abilities)
+        self._sessions.on_spoke_before_boot = trigger.spoke
         await self.kept.begin()
 
     def desk(self, services: Services) -> CommandDesk:

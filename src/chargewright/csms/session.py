@@ -272,8 +272,10 @@ class Session:
             error = SecurityFault(f"registration of this station is {self.station.registration}: only BootNotification")
             self._refuse(call, error)
             return False
-        if not self.station.booted and action in TRANSACTION_ACTIONS:
-            call.deviates("before-boot", "", "")
+        if not self.station.booted and action != "BootNotification":
+            self._sessions.on_spoke_before_boot(self.station)
+            if action in TRANSACTION_ACTIONS:
+                call.deviates("before-boot", "", "")
         return True
 
     def _handle(self, event: CallReceived, call: Call) -> Handled:

@@ -16,6 +16,7 @@ import structlog
 from chargewright.clock import Clock
 from chargewright.csms.session import Session
 from chargewright.csms.session_ports import Hold
+from chargewright.csms.storage.base import StationRow
 from chargewright.transport.connection import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER
 
 __all__ = ["FightRules", "Sessions"]
@@ -68,6 +69,7 @@ class Sessions:
         self._holds = Hold(0)
         self.on_came: list[Callable[[Session], None]] = []  # a session is its station's newest, or was booted
         self.on_went: list[Callable[[int], None]] = []  # a station, by row id, has no session here any more
+        self.on_spoke_before_boot: Callable[[StationRow], None] = lambda station: None
         self._empty = asyncio.Event()
         self._empty.set()
         self._closed_messages = 0

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from chargewright.csms.commands.redaction import HIDDEN
+from chargewright.csms.commands.station_doubts import size_doubts
 from chargewright.csms.commands.table import WARNINGS
 from chargewright.csms.errors import InvalidValue, NotFound
 from chargewright.csms.services.registry import Services
@@ -76,7 +77,7 @@ def check(action_name: str, payload: Any) -> Message:
 async def warnings_of(request: Message, station: StationRow, services: Services) -> list[str]:
     """What is odd about the command for this station, though its schema allows it; one sentence each. Raises
     `StorageError` where that must be read and cannot be."""
-    found: list[str] = []
+    found = list(size_doubts(request, station, services))
     for warn in WARNINGS.get(type(request), ()):
         texts = warn(request, station, services)
         found += await texts if isinstance(texts, Awaitable) else texts

@@ -71,6 +71,9 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "station.booted": "BootNotification: `status` is our answer; `chargePointVendor`, `chargePointModel`, "
     "`chargePointSerialNumber`, `firmwareVersion`",
     "station.changed": "the operator changed a station: `changed` names what",
+    "station.password_changed": "the station has a new password: it said so, or came with it",
+    "station.security_profile_changed": "the station came with the security profile that it was told to change to: "
+    "`before`, `now`",
     "station.connected": "a connection took the station over: `address`, `subprotocol`, `node`",
     "station.disconnected": "the connection is gone: `code`, `reason`, `byPeer` (who began to close), `node`",
     "station.registered": "the operator took a station into service: `securityProfile`",

@@ -10,11 +10,13 @@ from chargewright.csms.services.attempts import AttemptsService
 from chargewright.csms.services.authorization import AuthorizationService
 from chargewright.csms.services.configuration import ConfigurationService
 from chargewright.csms.services.configuration_sync import ConfigurationSync
+from chargewright.csms.services.credential_changes import CredentialChangesService
 from chargewright.csms.services.data_transfer import DataTransferService
 from chargewright.csms.services.diagnostics import DiagnosticsService
 from chargewright.csms.services.firmware import FirmwareService
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.id_tags import IdTagsService
+from chargewright.csms.services.known_transactions import KnownTransactionsService
 from chargewright.csms.services.local_lists import LocalListsService
 from chargewright.csms.services.meter_readings import MeterReadingsService
 from chargewright.csms.services.metering import MeteringService
@@ -39,6 +41,7 @@ class Services(msgspec.Struct, frozen=True):
     active_transactions: ActiveTransactionsService
     attempts: AttemptsService
     authorization: AuthorizationService
+    credential_changes: CredentialChangesService
     data_transfer: DataTransferService
     diagnostics: DiagnosticsService
     firmware: FirmwareService
@@ -46,6 +49,7 @@ class Services(msgspec.Struct, frozen=True):
     configuration: ConfigurationService
     configuration_sync: ConfigurationSync
     id_tags: IdTagsService
+    known_transactions: KnownTransactionsService
     local_lists: LocalListsService
     meter_readings: MeterReadingsService
     metering: MeteringService

@@ -1,6 +1,6 @@
 """What is odd about a reservation before anybody is asked for it: from what the station last said of itself."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
 from typing import Final
 
@@ -52,6 +52,10 @@ class ReservationDoubts:
         statuses = self._statuses.setdefault(station_id, {})
         if request.connector_id in statuses or len(statuses) < CONNECTORS_KEPT:
             statuses[request.connector_id] = request.status.value
+
+    def statuses(self, station_id: int) -> Mapping[int, str]:
+        """The last status of each connector that the station told of."""
+        return self._statuses.get(station_id, {})
 
     async def configured(self, station: StationRow, outcome: Outcome) -> None:
         """Remember what an answer to GetConfiguration says of reservations."""
