@@ -1,6 +1,7 @@
 """The REST API as `chargewright ctl` sees it: requests, pages, and errors as exit codes."""
 
 import enum
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -127,6 +128,27 @@ class Api:
         except ValueError as error:
             raise CtlError(ExitCode.UNREACHABLE, f"{self._client.base_url} did not answer with JSON.") from error
 
+    def events(self, after: int | None) -> Iterator[dict[str, Any]]:
+        """Events as they happen, those after the id `after` first; ends when the server does."""
+        import httpx
+
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        try:
+            # The server sends a comment when nothing happens; silence means that it is gone.
+            with self._client.stream("GET", f"{PREFIX}/events", headers=headers, timeout=ANSWER_SECONDS) as response:
+                if response.status_code >= 300:
+                    response.read()
+                    raise _refused(response)
+                event_id = ""
+                for line in response.iter_lines():
+                    name, _, value = line.partition(": ")
+                    if name == "id":
+                        event_id = value
+                    elif name == "data":
+                        yield {"id": event_id, **json.loads(value)}
+        except httpx.HTTPError as error:
+            raise CtlError(ExitCode.UNREACHABLE, f"The stream of events ended: {error}.") from error
+
     def page(self, path: str, *, limit: int = 100, everything: bool = False, **query: Any) -> dict[str, Any]:
         """Items of a list, as many as `limit` says or all of them, in the shape of one page."""
         items: list[Any] = []
@@ -171,6 +193,8 @@ def tell(error: CtlError) -> None:
     for wrong in error.problem.get("errors") or ():
         value = f" {wrong['value']!r};" if "value" in wrong else ""
         lines.append(f"  {wrong.get('field') or wrong.get('place')}:{value} expected {wrong.get('expected')}")
+    if "code" in error.problem:
+        lines.append(f"  details: {json.dumps(error.problem.get('details'))}")
     lines += [f"  {warning}" for warning in error.problem.get("warnings") or ()]
     lines.append(_WHAT_NOW[error.code])
     typer.echo("\n".join(lines), err=True)

@@ -15,7 +15,16 @@ ctl_app = typer.Typer(help="Operate a running central system over its REST API."
 
 # Plural noun → module, whose `app` is the group. Each brings its libraries when a command runs.
 NOUNS: Final = {
+    "bulk-commands": "chargewright.cli.ctl.bulk_commands",
+    "commands": "chargewright.cli.ctl.commands",
+    "configurations": "chargewright.cli.ctl.configuration",
+    "connectors": "chargewright.cli.ctl.connectors",
+    "events": "chargewright.cli.ctl.events",
     "id-tags": "chargewright.cli.ctl.id_tags",
+    "personal-data": "chargewright.cli.ctl.personal_data",
+    "retention": "chargewright.cli.ctl.retention",
+    "stations": "chargewright.cli.ctl.stations",
+    "transactions": "chargewright.cli.ctl.transactions",
 }
 
 
@@ -39,4 +48,6 @@ def _ctl(
 
 
 for _noun, _module in NOUNS.items():
+    if importlib.util.find_spec(_module) is None:
+        continue
     ctl_app.add_typer(importlib.import_module(_module).app, name=_noun)

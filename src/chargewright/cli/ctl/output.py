@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["All", "Columns", "Json", "Limit", "print_done", "print_item", "print_page"]
+__all__ = ["All", "Columns", "Json", "Limit", "print_done", "print_item", "print_line", "print_page"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the JSON of the API.")]
 All = Annotated[bool, typer.Option("--all", help="Everything there is, instead of --limit.")]
@@ -52,6 +52,11 @@ def print_done(sentence: str, *, as_json: bool) -> None:
     """That something without an answer was done; programs have the exit code."""
     if not as_json:
         _console().print(Text(_printable(sentence)))
+
+
+def print_line(text: str) -> None:
+    """One line of something that goes on; nothing in it steers a terminal."""
+    typer.echo(_printable(text))
 
 
 def print_json(value: Any) -> None:

@@ -12,6 +12,8 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from chargewright.csms.api.errors import Problem
+from chargewright.csms.api.models import Instant, View
+from chargewright.csms.api.paging import PageOf, PageQuery, page_of
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.event_feed import EventFeed, TooManyReaders
 from chargewright.csms.instants import moment
@@ -52,7 +54,48 @@ def events(parts: ApiParts) -> APIRouter:
             feed.leave()
             raise
 
+    @router.get("/events/history", summary="List the event log")
+    async def list_events(
+        asked: PageQuery,
+        after: Annotated[int, Query(ge=0, le=10**18, description="Only those after the event with this id")] = 0,
+    ) -> PageOf[EventView]:
+        """The oldest first; what retention has removed is gone."""
+
+        async def read(position: tuple[Any, int] | None, limit: int) -> list[_Listed]:
+            rows = await parts.storage.events_after(after if position is None else position[1], limit)
+            return [_Listed(row) for row in rows]
+
+        return await page_of("events", asked, read, lambda listed: listed.view())
+
     return router
+
+
+class EventView(View):
+    """One event; its kinds are in the reference."""
+
+    id: str
+    station: str | None
+    kind: str
+    created_at: Instant
+    body: Any
+
+
+class _Listed:
+    """An event with its place in the list."""
+
+    def __init__(self, row: EventRow) -> None:
+        self.id = row.sequence
+        self._row = row
+
+    def view(self) -> EventView:
+        row = self._row
+        return EventView(
+            id=str(row.sequence),
+            station=row.station,
+            kind=row.kind,
+            created_at=row.created_at,
+            body=msgspec.json.decode(row.body),
+        )
 
 
 class _Stream(StreamingResponse):
