@@ -76,6 +76,8 @@ async def test_two_devices_with_one_identity_are_an_alarm_and_then_wait(start_be
     assert (await bench.event_kinds()).count("alarm.identity_contested") == 1
     refused = bench.open("A1", "192.0.2.0:1")
     assert refused.closed_with == (1013, "another device uses this identity")
+    (attempt,) = bench.csms.attempts.entries()
+    assert (attempt.identity, attempt.address, attempt.cause) == ("A1", "192.0.2.0:1", "identity fought over")
     assert connections[-1].is_open
     bench.clock.advance(61)
     admitted = await bench.connect("A1", "192.0.2.0:1")

@@ -118,6 +118,7 @@ class Csms:
         self._commanding: Commanding | None = None
         self._listeners = Listeners(settings, self._clock, listen, partial(self._tell, NO_STATION))
         self.attempts = Attempts(self._clock.now_microseconds)
+        self._sessions.on_turned_away.append(self.attempts.turned_away)
         self._side_thread = SideThread("chargewright large messages")
         self._tasks: set[asyncio.Task[None]] = set()
         self.api: Any = None

@@ -106,6 +106,10 @@ class Attempts:
             self.on_change()
         return row
 
+    def turned_away(self, identity: str, address: str) -> None:
+        """A connection was closed because another device holds its identity."""
+        self.record(Cause.IDENTITY_FOUGHT_OVER, identity=identity, address=address, path=f"/{identity}")
+
     def entries(self, limit: int | None = None) -> list[AttemptRow]:
         """Copies of the rows, the last seen first; at most `limit`."""
         newest = list(reversed(self._rows.values()))[:limit]

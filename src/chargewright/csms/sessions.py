@@ -68,6 +68,7 @@ class Sessions:
         self._fights: dict[int, _Fight] = {}
         self._holds = Hold(0)
         self.on_came: list[Callable[[Session], None]] = []  # a session is its station's newest, or was booted
+        self.on_turned_away: list[Callable[[str, str], None]] = []  # identity and address; it is being fought over
         self.on_went: list[Callable[[int], None]] = []  # a station, by row id, has no session here any more
         self.on_spoke_before_boot: Callable[[StationRow], None] = lambda station: None
         self._empty = asyncio.Event()
@@ -99,6 +100,8 @@ class Sessions:
             and (fight.is_held_elsewhere or station_id in self._of_station)
         ):
             session.connection.close(TRY_AGAIN_LATER, "another device uses this identity")
+            for act in self.on_turned_away:
+                act(session.station.identity, session.address)
             return
         self._opened += 1
         self._every[id(session)] = session
