@@ -14,13 +14,14 @@ from collections.abc import Callable
 import msgspec
 from rich.console import Console
 
-from bench import authorize, durable_calls, idle, storm
+from bench import authorize, durable_calls, fan_out, idle, storm
 from bench.results import Result, failed, show, write
 
 SECTIONS: dict[str, Callable[[argparse.Namespace, Console], list[Result]]] = {
     durable_calls.SECTION: lambda options, console: durable_calls.run(options.seconds, options.rounds, console),
     authorize.SECTION: lambda options, console: authorize.run(options.authorize_seconds, console),
     storm.SECTION: lambda options, console: storm.run(options.storm, console),
+    fan_out.SECTION: lambda _, console: fan_out.run(console),
     idle.SECTION: lambda options, console: idle.run(options.idle, console),
 }
 
