@@ -19,10 +19,13 @@ NOUNS: Final = {
     "commands": "chargewright.cli.ctl.commands",
     "configurations": "chargewright.cli.ctl.configuration",
     "connectors": "chargewright.cli.ctl.connectors",
+    "diagnostics": "chargewright.cli.ctl.diagnostics",
     "events": "chargewright.cli.ctl.events",
+    "firmware-updates": "chargewright.cli.ctl.firmware_updates",
     "id-tags": "chargewright.cli.ctl.id_tags",
     "personal-data": "chargewright.cli.ctl.personal_data",
     "retention": "chargewright.cli.ctl.retention",
+    "security-events": "chargewright.cli.ctl.security_events",
     "stations": "chargewright.cli.ctl.stations",
     "transactions": "chargewright.cli.ctl.transactions",
 }

@@ -12,16 +12,23 @@ from chargewright.csms.api.attempts import attempts
 from chargewright.csms.api.auth import bearer_key
 from chargewright.csms.api.bulk_commands import bulk_commands
 from chargewright.csms.api.commands import commands
+from chargewright.csms.api.configuration import configuration
 from chargewright.csms.api.connectors import connectors
+from chargewright.csms.api.diagnostics import diagnostics
 from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.events import events
+from chargewright.csms.api.firmware_updates import firmware_updates
+from chargewright.csms.api.groups import groups
 from chargewright.csms.api.id_tags import id_tags
 from chargewright.csms.api.limits import BodyLimit
+from chargewright.csms.api.local_lists import local_lists
 from chargewright.csms.api.meter_values import meter_values
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.api.personal_data import personal_data
 from chargewright.csms.api.probes import probes
+from chargewright.csms.api.reservations import reservations
 from chargewright.csms.api.retention import retention
+from chargewright.csms.api.security_events import security_events
 from chargewright.csms.api.station_records import station_records
 from chargewright.csms.api.stations import stations
 from chargewright.csms.api.transaction_stops import transaction_stops
@@ -32,6 +39,7 @@ __all__ = ["PREFIX", "RESOURCES", "create_api"]
 PREFIX: Final = "/api/v1"
 # Every resource under the prefix, each in a module of its own.
 RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
+    configuration,
     events,
     id_tags,
     personal_data,
@@ -44,7 +52,13 @@ RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
     transaction_stops,
     meter_values,
     commands,
+    firmware_updates,
+    diagnostics,
+    security_events,
     bulk_commands,
+    groups,
+    local_lists,
+    reservations,
 )
 
 
