@@ -117,7 +117,7 @@ class Plausibility:
         self._at = row.start_instant
         self._energy_wh = float(row.meter_start)
         self._register: frozenset[tuple[str, str]] | None = None
-        # Without believable times it cannot be told which values belong in between.
+        # Without believable times it cannot be told which values belong in between, nor how much can have flowed.
         self._has_times = not self._found & {"time-unreadable", "stop-time-unreadable"}
 
     @property
@@ -164,7 +164,7 @@ class Plausibility:
             found.add("longer-than-seven-days")
         if counted.meter_stop < row.meter_start:
             found.add("energy-steps-back")
-        elif lasted >= 0 and counted.meter_stop - row.meter_start > self._possible(lasted):
+        elif lasted >= 0 and self._has_times and counted.meter_stop - row.meter_start > self._possible(lasted):
             found.add("energy-exceeds-power")
         if self._register is not None:
             self._step(counted.instant, float(counted.meter_stop), None)
@@ -182,7 +182,7 @@ class Plausibility:
         if gained < -(ROUNDING_WH if is_same else SERIES_WH):
             is_change = register is not None and self._register is not None and not is_same
             self._found.add("registers-mixed" if is_change else "energy-steps-back")
-        elif not is_same and gained > self._possible(instant - self._at):
+        elif not is_same and self._has_times and gained > self._possible(instant - self._at):
             self._found.add("registers-mixed")
         self._at, self._energy_wh = instant, energy_wh
         if register is not None:
