@@ -305,6 +305,7 @@ STEPS = st.one_of(
     st.tuples(st.just("moods"), st.lists(MOODS, min_size=1, max_size=5)),
     st.tuples(st.just("boot")),
     st.tuples(st.just("forget")),
+    st.tuples(st.just("replaced")),
     st.tuples(st.just("by hand"), st.sampled_from(TAGS)),
     st.tuples(st.just("restart")),
     st.tuples(st.just("join"), st.booleans()),
@@ -343,6 +344,9 @@ class Story:
             station.moods.extend(values[0])
         elif what == "forget":
             station.forget()
+            await self.step("boot")
+        elif what == "replaced":
+            station.entries, station.version = {"zz": ("zz", "Accepted", None)}, office.sender.highest + 3
             await self.step("boot")
         elif what == "boot":
             office.lists.booted(office.directory.station("A1"))  # type: ignore[arg-type]

@@ -10,8 +10,9 @@ from chargewright.csms.api.errors import problem
 
 __all__ = ["BODY_BYTES", "BodyLimit"]
 
-# A local list of ten thousand tags has about one million.
 BODY_BYTES: Final = 8 * 1024 * 1024
+# Paths whose last segment is this one take more: half a million entries of a local list, one a line.
+LARGE_BODIES: Final = {"local-list": 64 * 1024 * 1024}
 
 Message = MutableMapping[str, Any]
 
@@ -29,9 +30,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = max(self._limit, LARGE_BODIES.get(scope["path"].rpartition("/")[2], 0))
         told = dict(scope["headers"]).get(b"content-length", b"0")
-        if not told.isdigit() or int(told) > self._limit:
-            await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._sentence())(scope, receive, send)
+        if not told.isdigit() or int(told) > limit:
+            await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _sentence(limit))(scope, receive, send)
             return
         received = 0
 
@@ -39,11 +41,12 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._sentence())
+            if received > limit:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _sentence(limit))
             return message
 
         await self._app(scope, receive_some, send)
 
-    def _sentence(self) -> str:
-        return f"A request may have {self._limit} bytes at most."
+
+def _sentence(limit: int) -> str:
+    return f"A request to this path may have {limit} bytes at most."

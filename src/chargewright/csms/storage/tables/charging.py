@@ -31,7 +31,8 @@ reservation = Table(
     Column("transaction_id", INT64),  # OCPP's, of the transaction that used it
     Column("end_reason", Text),
     UniqueConstraint("station_id", "reservation_id"),
-    Index(None, "state", "expires_at"),
+    Index(None, "state", "id"),
+    Index(None, "station_id", "id"),
     sqlite_strict=True,
 )
 
