@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 import uvloop
 
+from chargewright.csms.allocator import return_large_blocks
 from chargewright.csms.app import Csms
 from chargewright.csms.config import Settings
 from chargewright.csms.log import configure_log
@@ -42,6 +43,8 @@ def serve(settings: Settings, *, as_json: bool = False) -> int:
     When it is ready, one line on standard output tells the bound addresses: as JSON, or as a sentence.
     """
     configure_log(settings.log_level)
+    if settings.ocpps != "off":
+        return_large_blocks()
     try:
         return uvloop.run(_serve(settings, as_json))
     except ConfigurationError as error:
