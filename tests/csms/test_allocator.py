@@ -30,7 +30,7 @@ print((process.memory_info().rss - before) // 1024, told)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc has to be told")
 def test_what_was_freed_is_not_held() -> None:
-    shown = subprocess.run(  # noqa: S603  # our own program
+    shown = subprocess.run(
         [sys.executable, "-c", PROGRAM, "told"], capture_output=True, text=True, check=True, timeout=60
     )
     growth_kib, told = shown.stdout.split()
