@@ -15,6 +15,7 @@ import structlog
 from chargewright.clock import Clock
 from chargewright.csms.commands.redaction import event_payload, outcome_body
 from chargewright.csms.commands.states import CUE_OF_OUTCOME, INITIAL, CommandState, Cue, advance
+from chargewright.csms.commands.station_doubts import learn_size
 from chargewright.csms.commands.table import NOTES, PREPARATIONS
 from chargewright.csms.directory import Directory
 from chargewright.csms.outcomes import NotSent, Outcome, QueueFull
@@ -281,7 +282,7 @@ class Commander:
     async def _note(self, command: Command, outcome: Outcome) -> None:
         station = command.station
         try:
-            for note in NOTES.get(type(command.request), ()):
+            for note in (learn_size, *NOTES.get(type(command.request), ())):
                 try:
                     await note(command.request, outcome, station, self.services)
                 except Exception:
