@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.csms.api.charging_station import Station
 from tests.csms.bench import Workbench
 
 TOKEN = "a-bearer-key"
@@ -23,3 +24,9 @@ async def client(bench: Workbench) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://csms", headers=headers) as made:
         yield made
+
+
+@pytest.fixture
+async def station(bench: Workbench) -> Station:
+    """Station A1, connected."""
+    return Station(bench, await bench.connect("A1"))

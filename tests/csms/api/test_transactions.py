@@ -4,51 +4,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.csms.api.charging_station import URL, Station, get, items
 from tests.csms.bench import Workbench
-
-URL = "/api/v1/transactions"
-START = {"connectorId": 1, "idTag": "TAG", "meterStart": 1000, "timestamp": "2026-03-01T11:00:00Z"}
-STOP = {"meterStop": 6000, "timestamp": "2026-03-01T11:30:00Z", "reason": "Local", "idTag": "TAG"}
-
-
-class Station:
-    """One connection and what it sends."""
-
-    def __init__(self, bench: Workbench, connection: Any) -> None:
-        self.bench = bench
-        self.connection = connection
-
-    async def send(self, action: str, **payload: Any) -> Any:
-        answer = await self.bench.exchange(self.connection, action, payload)
-        assert answer[0] == 3, answer
-        return answer[2]
-
-    async def start(self, **fields: Any) -> int:
-        number: int = (await self.send("StartTransaction", **START | fields))["transactionId"]
-        return number
-
-    async def stop(self, transaction_id: int, **fields: Any) -> None:
-        await self.send("StopTransaction", transactionId=transaction_id, **STOP | fields)
-
-    async def values(self, time: str, wh: str, **fields: Any) -> None:
-        value = {"timestamp": f"2026-03-01T{time}Z", "sampledValue": [{"value": wh, "unit": "Wh"}]}
-        await self.send("MeterValues", connectorId=1, meterValue=[value], **fields)
-
-
-@pytest.fixture
-async def station(bench: Workbench) -> Station:
-    return Station(bench, await bench.connect("A1"))
-
-
-async def get(client: httpx.AsyncClient, path: str, **query: Any) -> Any:
-    answer = await client.get(path, params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def items(client: httpx.AsyncClient, path: str = URL, **query: Any) -> list[Any]:
-    found: list[Any] = (await get(client, path, **query))["items"]
-    return found
 
 
 async def test_a_client_finds_one_transaction_the_orphan_and_all_values(
@@ -227,37 +184,6 @@ async def test_a_closing_that_cannot_be_is_refused(
     (one,) = await items(client)
     assert (await client.post(f"{URL}/{one['id']}/close", json=body)).status_code == status
     assert (await items(client))[0]["open"]
-
-
-async def test_an_orphan_is_linked_by_hand(bench: Workbench, station: Station, client: httpx.AsyncClient) -> None:
-    await station.start()
-    data = [{"timestamp": "2026-03-01T11:20:00Z", "sampledValue": [{"value": "3000"}]}]
-    await station.stop(-1, transactionData=data)
-    (one,) = await items(client)
-    (orphan,) = await items(client, "/api/v1/transaction-stops", station="A1")
-    path = f"/api/v1/transaction-stops/{orphan['id']}/link"
-    linked = (await client.post(path, json={"transaction": one["id"]})).json()
-    assert (linked["relation"], linked["transaction"]) == ("stop", one["id"])
-    detail = await get(client, f"{URL}/{one['id']}")
-    assert (detail["energyWh"], detail["flags"], detail["stop"]["by"]) == (5000, ["stop-linked"], "station")
-    (value,) = await items(client, f"{URL}/{one['id']}/meter-values")
-    assert value["energyWh"] == 3000.0
-    assert (await client.post(path, json={"transaction": one["id"]})).status_code == 409
-    assert await items(client, "/api/v1/transaction-stops") == []
-    assert (await client.get(f"/api/v1/transaction-stops/{orphan['id']}")).json() == linked
-
-
-async def test_an_orphan_is_not_linked_to_another_station(
-    bench: Workbench, station: Station, client: httpx.AsyncClient
-) -> None:
-    await station.start()
-    await Station(bench, await bench.connect("A2")).stop(5)
-    (one,) = await items(client)
-    (orphan,) = await items(client, "/api/v1/transaction-stops")
-    assert orphan["station"] == "A2"
-    answer = await client.post(f"/api/v1/transaction-stops/{orphan['id']}/link", json={"transaction": one["id"]})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "transaction"
 
 
 @pytest.mark.parametrize("path", [f"{URL}/77", f"{URL}/x", f"{URL}/77/meter-values", "/api/v1/transaction-stops/77"])
