@@ -1,0 +1,32 @@
+"""What is printed."""
+
+import json
+
+import pytest
+
+from chargewright.cli.ctl.output import print_done, print_item, print_line, print_page
+
+PAGE = {"items": [{"name": "a\x1b[31mb", "at": None, "is": True, "more": {"x": 1}}], "next": None}
+
+
+def test_what_a_station_sent_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_page(PAGE, {"name": "name", "twice": lambda item: item["name"] * 2}, as_json=False)
+    print_item(PAGE["items"][0], as_json=False)
+    print_line("a\x1b]0;title\x07b")
+    print_done("\x1b[2J", as_json=False)
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "\x07" not in printed
+    assert "a\ufffd[31mb" in printed
+
+
+def test_cells_are_words_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    print_page(PAGE, {"at": "at", "is": "is", "more": "more", "absent": "absent"}, as_json=False)
+    assert capsys.readouterr().out.splitlines()[1].split() == ["-", "yes", '{"x":', "1}", "-"]
+
+
+def test_json_is_what_was_given(capsys: pytest.CaptureFixture[str]) -> None:
+    print_page(PAGE, {"name": "name"}, as_json=True)
+    assert json.loads(capsys.readouterr().out) == PAGE
+    print_done("nothing", as_json=True)
+    assert capsys.readouterr().out == ""
