@@ -10,7 +10,7 @@ from chargewright.protocol.v16.core import StatusNotificationResponse
 @pytest.mark.parametrize(
     ("outcome", "status", "name", "sentence"),
     [
-        (NotSent(reason="the station is not connected"), 409, "notSent", "not sent: the station is not connected."),
+        (NotSent(reason="the station is not connected"), 409, "not-sent", "not sent: the station is not connected."),
         (Refused(code="NotSupported"), 502, "refused", "CALLERROR NotSupported"),
         (Malformed(reason="status: no"), 502, "malformed", "status: no"),
         (Unanswered(reason="no answer in 60 s"), 504, "unanswered", "not known: no answer in 60 s"),

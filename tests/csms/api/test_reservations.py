@@ -96,7 +96,7 @@ async def test_what_the_station_refuses_is_kept_as_refused(
 
 async def test_a_station_that_is_not_there_is_a_conflict(bench: Workbench, client: httpx.AsyncClient) -> None:
     answer = await client.post(URL, json=wish(bench))
-    assert (answer.status_code, answer.json()["outcome"]) == (409, "notSent")
+    assert (answer.status_code, answer.json()["outcome"]) == (409, "not-sent")
     (row,) = (await client.get(URL)).json()["items"]
     assert row["state"] == "refused"
 

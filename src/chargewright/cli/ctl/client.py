@@ -91,10 +91,12 @@ class Api:
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
+        lines: bytes | None = None,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> Any:
-        """The JSON of the answer, None where there is none; `path` is under /api/v1."""
-        return self.exchange(method, path, query=query, body=body, answer_seconds=answer_seconds)[1]
+        """The JSON of the answer, None where there is none; `path` is under /api/v1. `lines` are sent instead of a
+        `body`: JSON values, one a line."""
+        return self.exchange(method, path, query=query, body=body, lines=lines, answer_seconds=answer_seconds)[1]
 
     def exchange(
         self,
@@ -103,15 +105,19 @@ class Api:
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
+        lines: bytes | None = None,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> tuple[int, Any]:
         """Status and JSON of an answer below 400."""
         import httpx
 
         given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
+        content: dict[str, Any] = {"json": body}
+        if lines is not None:
+            content = {"content": lines, "headers": {"Content-Type": "application/x-ndjson"}}
         try:
             response = self._client.request(
-                method, PREFIX + path, params=given, json=body, timeout=httpx.Timeout(10.0, read=answer_seconds)
+                method, PREFIX + path, params=given, timeout=httpx.Timeout(10.0, read=answer_seconds), **content
             )
         except httpx.TimeoutException as error:
             raise CtlError(

@@ -19,7 +19,7 @@ STATUS_OF_OUTCOME: Final[Mapping[type, HTTPStatus]] = {
 }
 _NAMES: Final[Mapping[type, str]] = {
     Answered: "answered",
-    NotSent: "notSent",
+    NotSent: "not-sent",
     Refused: "refused",
     Malformed: "malformed",
     Unanswered: "unanswered",
@@ -27,7 +27,7 @@ _NAMES: Final[Mapping[type, str]] = {
 
 
 def outcome_name(outcome: Outcome) -> str:
-    """The word for the kind of an outcome: `answered`, `notSent`, `refused`, `malformed` or `unanswered`."""
+    """The word for the kind of an outcome: `answered`, `not-sent`, `refused`, `malformed` or `unanswered`."""
     return _NAMES[type(outcome)]
 
 
