@@ -27,7 +27,7 @@ async def test_reading_asks_the_station_and_shows_what_it_said(bench: Workbench,
     before = (await client.get("/api/v1/stations/A1/configuration")).json()
     assert before == {"state": "unknown", "readAt": None, "items": []}
     offline = await client.post("/api/v1/stations/A1/configuration/read")
-    assert (offline.status_code, offline.json()["outcome"]) == (409, "notSent")
+    assert (offline.status_code, offline.json()["outcome"]) == (409, "not-sent")
     connection = await bench.connect()
     keys = [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]
     station = asyncio.ensure_future(answer(connection, {"GetConfiguration": {"configurationKey": keys}}))

@@ -77,7 +77,7 @@ async def test_every_refusal_is_told_and_kept(
 
 async def test_offline_and_wrong_bodies(client: httpx.AsyncClient) -> None:
     response = await client.post(URL, json=BODY)
-    assert (response.status_code, response.json()["outcome"]) == (409, "notSent")
+    assert (response.status_code, response.json()["outcome"]) == (409, "not-sent")
     for change in ({"logType": "Everything"}, {"station": ""}, {"retryInterval": -5}, {"startTime": "x"}):
         assert (await client.post(URL, json=BODY | change)).status_code == 422, change
     assert (await client.get(f"{URL}/nothing")).status_code == 404

@@ -108,7 +108,7 @@ async def test_every_refusal_is_told_and_kept(
 
 async def test_a_station_that_is_offline(bench: Workbench, client: httpx.AsyncClient) -> None:
     response = await client.post(URL, json=BODY)
-    assert (response.status_code, response.json()["outcome"]) == (409, "notSent")
+    assert (response.status_code, response.json()["outcome"]) == (409, "not-sent")
     assert (await client.get(f"{URL}/{response.json()['id']}")).json()["state"] == "not-sent"
 
 
