@@ -1,75 +1,20 @@
 """Firmware, diagnostics and security events: ordered over REST, done by a charge point on the independent `ocpp`
 library, over real sockets."""
 
-import asyncio
-import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import websockets
-from ocpp.exceptions import NotSupportedError
-from ocpp.routing import on
-from ocpp.v16 import ChargePoint, call, call_result
+from ocpp.v16 import call
+from tests.csms.wire import seed_text
 from tests.serving import ServeProcess, data_arguments
+from tests.upkeep_station import upkeep_station
 
-PASSWORD = "4f43415f4f4354545f61646d696e5f74657374"
 TOKEN = "a-token-for-tests"
-SEED = f'[[station]]\nidentity = "LIB1"\npassword = "{PASSWORD}"\n'
+SEED = seed_text("A1")
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-
-
-class UpkeepStation(ChargePoint):  # type: ignore[misc]  # the library has no types
-    """Takes every order; `refuses` those that are unsigned, `file_name` is what it will upload."""
-
-    refuses = False
-    file_name: str | None = "diagnostics.zip"
-    request_id: int | None = None
-
-    @on("UpdateFirmware")
-    async def on_update(self, **payload: Any) -> Any:
-        if self.refuses:
-            raise NotSupportedError(description="signed updates only")
-        return call_result.UpdateFirmware()
-
-    @on("SignedUpdateFirmware")
-    async def on_signed_update(self, request_id: int, **payload: Any) -> Any:
-        status = "Accepted" if self.request_id is None else "AcceptedCanceled"
-        self.request_id = request_id
-        return call_result.SignedUpdateFirmware(status=status)
-
-    @on("GetDiagnostics")
-    async def on_diagnostics(self, **payload: Any) -> Any:
-        return call_result.GetDiagnostics(file_name=self.file_name)
-
-    @on("GetLog")
-    async def on_log(self, request_id: int, **payload: Any) -> Any:
-        self.request_id = request_id
-        return call_result.GetLog(status="Accepted", filename="security.log")
-
-
-@asynccontextmanager
-async def station_at(url: str, version: str = "1.0") -> AsyncIterator[UpkeepStation]:
-    """One that has just booted with that firmware."""
-    credentials = base64.b64encode(b"LIB1:" + bytes.fromhex(PASSWORD)).decode()
-    headers = {"Authorization": f"Basic {credentials}"}
-    async with websockets.connect(
-        f"{url}/LIB1", subprotocols=["ocpp1.6"], additional_headers=headers, proxy=None
-    ) as socket:
-        station = UpkeepStation("LIB1", socket)
-        reader = asyncio.create_task(station.start())
-        try:
-            boot = call.BootNotification(
-                charge_point_model="Shelf", charge_point_vendor="Library", firmware_version=version
-            )
-            assert (await station.call(boot)).status == "Accepted"
-            yield station
-        finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
 
 
 @pytest.fixture
@@ -94,13 +39,13 @@ async def read(api: httpx.AsyncClient, path: str) -> Any:
 
 
 async def test_an_update_with_a_reboot_in_the_middle(server: ServeProcess, api: httpx.AsyncClient) -> None:
-    order = {"station": "LIB1", "location": "ftp://u:secret@files.example/1.1.bin", "retries": 1}
-    async with station_at(server.ocpp_url) as station:
+    order = {"station": "A1", "location": "ftp://u:secret@files.example/1.1.bin", "retries": 1}
+    async with upkeep_station(server.ocpp_url) as station:
         ordered = await api.post("/firmware-updates", json=order)
         assert ordered.status_code == 201, ordered.text
         for status in ("Downloading", "Downloaded", "Installing"):
             await station.call(call.FirmwareStatusNotification(status=status))
-    async with station_at(server.ocpp_url, "1.1") as station:
+    async with upkeep_station(server.ocpp_url, "1.1") as station:
         await station.call(call.FirmwareStatusNotification(status="Installed"))
         await station.call(
             call.SecurityEventNotification(type="FirmwareUpdated", timestamp="2026-03-01T10:00:00Z", tech_info="1.1")
@@ -110,15 +55,15 @@ async def test_an_update_with_a_reboot_in_the_middle(server: ServeProcess, api: 
     assert [each["status"] for each in update["history"]] == ["Downloading", "Downloaded", "Installing", "Installed"]
     assert "secret" not in str(update)
     (event,) = (await read(api, "/security-events?critical=true"))["items"]
-    assert (event["station"], event["type"]) == ("LIB1", "FirmwareUpdated")
+    assert (event["station"], event["type"]) == ("A1", "FirmwareUpdated")
 
 
 async def test_failures_and_a_station_that_takes_signed_updates_only(
     server: ServeProcess, api: httpx.AsyncClient
 ) -> None:
-    order = {"station": "LIB1", "location": "https://files.example/fw.bin"}
+    order = {"station": "A1", "location": "https://files.example/fw.bin"}
     signed = order | {"signingCertificate": CERTIFICATE, "signature": "c2ln"}
-    async with station_at(server.ocpp_url) as station:
+    async with upkeep_station(server.ocpp_url) as station:
         for failure in ("DownloadFailed", "InstallationFailed"):
             ordered = await api.post("/firmware-updates", json=order)
             assert ordered.status_code == 201, ordered.text
@@ -141,8 +86,8 @@ async def test_failures_and_a_station_that_takes_signed_updates_only(
 
 
 async def test_diagnostics_and_logs(server: ServeProcess, api: httpx.AsyncClient) -> None:
-    order = {"station": "LIB1", "location": "ftp://files.example/in/"}
-    async with station_at(server.ocpp_url) as station:
+    order = {"station": "A1", "location": "ftp://files.example/in/"}
+    async with upkeep_station(server.ocpp_url) as station:
         ordered = await api.post("/diagnostics", json=order)
         assert (ordered.status_code, ordered.json()["fileName"]) == (201, "diagnostics.zip")
         for status in ("Uploading", "UploadFailed", "Uploading", "Uploaded"):
@@ -159,4 +104,4 @@ async def test_diagnostics_and_logs(server: ServeProcess, api: httpx.AsyncClient
     assert upload["state"] == "Uploaded"
     assert [each["expected"] for each in upload["history"]] == [True] * 4
     assert (await read(api, f"/diagnostics/{log.json()['id']}"))["state"] == "PermissionDenied"
-    assert len((await read(api, "/stations/LIB1/certificate-requests"))["items"]) == 1
+    assert len((await read(api, "/stations/A1/certificate-requests"))["items"]) == 1
