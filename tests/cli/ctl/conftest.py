@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from tests.csms.wire import seed_text
 from typer.testing import CliRunner, Result
 
@@ -21,6 +23,8 @@ Ctl = Callable[..., Awaitable[Result]]
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Csms]:
     """With stations A1, A2 and A3, and the id tag TAG."""
+    # What the server says must not get into what the command prints.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     seed = tmp_path / "seed.toml"
     seed.write_text(seed_text("A1", "A2", "A3"))
     csms = Csms(

@@ -172,7 +172,11 @@ def fields(parts: ApiParts, row: StationDetailRow) -> dict[str, Any]:
     """What `Station` shows of a row and of the connection."""
     admin = parts.services.station_admin
     connection = admin.connection(row.id)
-    seen = [instant for instant in (row.last_seen_at, connection and connection.last_received_at) if instant]
+    seen = [
+        instant
+        for instant in (row.connected_at, row.last_seen_at, connection and connection.last_received_at)
+        if instant
+    ]
     kept = {name: getattr(row, name) for name in Station.model_fields if hasattr(row, name)}
     return kept | {
         "has_password": row.credential_hash is not None,

@@ -161,7 +161,8 @@ INSERT_QUARANTINE: Final = _insert(
 CLAIM_STATIONS: Final = Statement(
     "take stations over",
     "WITH k({columns}) AS ({rows}) UPDATE station SET epoch = k.epoch, node = k.node, address = k.address, "
-    "connected_at = k.connected_at, disconnected_at = NULL, close_code = NULL, close_reason = NULL "
+    "connected_at = k.connected_at, disconnected_at = NULL, close_code = NULL, close_reason = NULL, "
+    "first_seen_at = COALESCE(first_seen_at, k.connected_at) "
     "FROM k WHERE station.id = k.id",
     (("id", INT), ("epoch", INT), ("node", TEXT), ("address", TEXT), ("connected_at", INT)),
 )

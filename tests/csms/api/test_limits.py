@@ -1,0 +1,50 @@
+"""How large a request may be."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+from fastapi import FastAPI, Request
+
+from chargewright.csms.api.errors import install
+from chargewright.csms.api.limits import BODY_BYTES, BodyLimit
+
+LIMIT = 100
+
+
+def limited() -> httpx.AsyncClient:
+    api = FastAPI()
+    install(api)
+    api.add_middleware(BodyLimit, limit=LIMIT)
+
+    @api.post("/")
+    async def take(request: Request) -> int:
+        return len(await request.body())
+
+    return httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://api")
+
+
+async def in_pieces(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 10):
+        yield b"x" * 10
+
+
+async def test_what_is_small_enough_is_taken() -> None:
+    async with limited() as client:
+        assert (await client.post("/", content=b"x" * LIMIT)).json() == LIMIT
+        assert (await client.post("/", content=in_pieces(LIMIT))).json() == LIMIT
+
+
+async def test_what_is_larger_is_refused_told_or_not() -> None:
+    async with limited() as client:
+        for content in (b"x" * (LIMIT + 1), in_pieces(LIMIT + 10)):
+            refused = await client.post("/", content=content)
+            assert refused.status_code == 413
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert str(LIMIT) in refused.json()["detail"]
+        wrong = await client.post("/", content=b"x", headers={"Content-Length": "-1"})
+        assert wrong.status_code == 413
+
+
+async def test_the_api_has_the_limit(client: httpx.AsyncClient) -> None:
+    refused = await client.post("/api/v1/id-tags", content=b"x" * (BODY_BYTES + 1))
+    assert refused.status_code == 413
