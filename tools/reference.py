@@ -183,11 +183,41 @@ def events() -> str:
     )
 
 
+def rest() -> str:
+    """Every route of the REST API."""
+    from tools.openapi import document
+
+    parts = [
+        "# REST API\n\n"
+        "All of it is in [openapi.json](openapi.json), schemas and parameters included. Routes under `/api/v1` want\n"
+        "`Authorization: Bearer <key>`; names are camelCase, times RFC 3339 in UTC, ids texts without meaning, and a\n"
+        "station's id is its identity. Lists have `limit` (100 unless told, 500 at most) and `cursor`, and answer\n"
+        '`{"items": […], "next": "…"}`; `next` is the cursor of the next page, `null` on the last. Errors are problem\n'
+        "details (RFC 9457) with a sentence in `detail`; those of 422 name each wrong part in `errors`. 503 has\n"
+        "`Retry-After`. How commands end is told in\n"
+        "[operate from the command line](../how-to/operate-from-the-command-line.md#send-a-command).\n\n"
+        "Inside v1 nothing is removed, required anew or given another type: what has been promised is kept beside the\n"
+        "tests, and a test compares (`tools/openapi.py`).\n"
+    ]
+    by_tag: dict[str, list[tuple[str, ...]]] = {}
+    for path, methods in document()["paths"].items():
+        for method, operation in methods.items():
+            query = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+            own = ", ".join(f"`{name}`" for name in query if name not in ("limit", "cursor"))
+            about = f"{operation['summary']}. {operation.get('description', '')}".strip()
+            row = (f"`{method.upper()}`", f"`{path}`", " ".join(about.split()), own)
+            by_tag.setdefault(operation["tags"][0], []).append(row)
+    for tag, rows in sorted(by_tag.items()):
+        parts.append(f"## {tag}\n\n" + table(("method", "path", "what it does", "query"), rows))
+    return "\n".join(parts)
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands.md": commands,
     "configuration-keys.md": configuration_keys,
     "events.md": events,
     "messages.md": messages,
+    "rest.md": rest,
     "settings.md": settings,
     "state-machines.md": state_machines,
 }

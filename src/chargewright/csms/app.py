@@ -21,6 +21,7 @@ import chargewright.csms.commands.firmware_management  # the same
 import chargewright.csms.commands.local_auth_list_management  # the same
 import chargewright.csms.commands.reservation  # the same
 import chargewright.csms.commands.security  # the same
+import chargewright.csms.commands.smart_charging  # the same
 import chargewright.csms.handlers.core  # enters its handlers into the table
 import chargewright.csms.handlers.firmware_management  # the same
 import chargewright.csms.handlers.security  # noqa: F401  # the same

@@ -15,6 +15,7 @@ from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.attempts import AttemptsService
 from chargewright.csms.services.authorization import AuthorizationService
+from chargewright.csms.services.charging_profiles import ChargingProfilesService
 from chargewright.csms.services.configuration import ConfigurationService
 from chargewright.csms.services.configuration_sync import ConfigurationSync
 from chargewright.csms.services.credential_changes import CredentialChangesService
@@ -97,6 +98,7 @@ def make_services(
         refusal=lambda row: exposure_of(settings, row),
         entropy=entropy,
     )
+    known_transactions = KnownTransactionsService(storage)
     kept_attempts = AttemptsService(attempts, storage, ledger)
     station_admin.on_registered.append(kept_attempts.registered)
     return Services(
@@ -104,6 +106,7 @@ def make_services(
         active_transactions=active,
         attempts=kept_attempts,
         authorization=authorization,
+        charging_profiles=ChargingProfilesService(storage, ledger, clock, known_transactions, new_id),
         configuration=configuration,
         configuration_sync=configuration_sync,
         credential_changes=CredentialChangesService(
@@ -115,7 +118,7 @@ def make_services(
         groups=groups,
         id_tags=id_tags,
         meter_readings=readings,
-        known_transactions=KnownTransactionsService(storage),
+        known_transactions=known_transactions,
         local_lists=local_lists,
         metering=metering,
         reservations=ReservationsService(storage, ledger, directory, clock, abilities),

@@ -62,6 +62,7 @@ def start_transaction(
     started = services.transactions.start(call, request, id_tag_info.status)
     services.stations.hear_clock(call, request.timestamp)
     services.reservations.started(call, started)
+    services.charging_profiles.started(call, started)
     return call.when_durable(
         lambda: core.StartTransactionResponse(
             transaction_id=started.transaction_id, id_tag_info=services.authorization.as_stored(id_tag_info, started)
@@ -84,7 +85,8 @@ def stop_transaction(
 ) -> Answer[core.StopTransactionResponse]:
     """Close a transaction; it has ended whatever we think of it (§4.10). The id tag's status is for the station's
     cache."""
-    services.transactions.stop(call, request)
+    stopped = services.transactions.stop(call, request)
+    services.charging_profiles.stopped(call, stopped)
     if isinstance(request.id_tag, UnsetType):
         return call.when_durable(core.StopTransactionResponse)
     id_tag_info = services.authorization.check(request.id_tag, call.received_at)

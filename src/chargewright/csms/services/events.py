@@ -11,6 +11,10 @@ __all__ = ["EVENT_KINDS", "EventsService", "make_event"]
 
 _RESERVATION: Final = "`reservationId`, `connectorId`, `idTag`, `expiryDate`, `previously` (its state), `reason`"
 
+_PROFILE: Final = (
+    "`chargingProfileId`, `connectorId`, `stackLevel`, `purpose`, `transactionId`, `previously` (its state), `answer`"
+)
+
 EVENT_KINDS: Final[Mapping[str, str]] = {
     "alarm.identity_contested": "two devices use one identity: `evictions` so far, `address` of the newest, or the "
     "`node` that it came to",
@@ -20,6 +24,17 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "certificates.renewed": "the TLS certificates were read again, new connections get them: `files`",
     "bulk.created": "a command for many stations was written down: `bulkId`, `action`, `stations` (how many), "
     "`keepUntil` in µs, `payload` as in `command.sent`",
+    "charging_profile.absent": f"the station says that it does not have a charging profile: {_PROFILE}",
+    "charging_profile.awaiting_start": f"the station accepted a charging profile with a remote start: {_PROFILE}",
+    "charging_profile.cleared": f"the station removed a charging profile: {_PROFILE}",
+    "charging_profile.composite_schedule": "the station told its limits for the coming time: `connectorId`, "
+    "`duration` as asked for, `status`",
+    "charging_profile.ended": f"the transaction of a charging profile ended, and with it the profile: {_PROFILE}",
+    "charging_profile.installed": f"the station accepted a charging profile: {_PROFILE}",
+    "charging_profile.not_supported": f"the station knows no charging profiles: {_PROFILE}",
+    "charging_profile.refused": f"the station did not take a charging profile: {_PROFILE}",
+    "charging_profile.replaced": f"the station has another charging profile in the place of one: {_PROFILE}",
+    "charging_profile.unknown": f"it is not known whether the station has a charging profile: {_PROFILE}",
     "command.kept": "a command was written down, to be sent when the station is there: `commandId`, `action`, "
     "`keepUntil` in µs, `payload` as in `command.sent`",
     "command.finished": "a command ended: `action`, `outcome` (answered, refused, malformed, unanswered, not-sent), "

@@ -8,6 +8,7 @@ from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.active_transactions import ActiveTransactionsService
 from chargewright.csms.services.attempts import AttemptsService
 from chargewright.csms.services.authorization import AuthorizationService
+from chargewright.csms.services.charging_profiles import ChargingProfilesService
 from chargewright.csms.services.configuration import ConfigurationService
 from chargewright.csms.services.configuration_sync import ConfigurationSync
 from chargewright.csms.services.credential_changes import CredentialChangesService
@@ -41,6 +42,7 @@ class Services(msgspec.Struct, frozen=True):
     active_transactions: ActiveTransactionsService
     attempts: AttemptsService
     authorization: AuthorizationService
+    charging_profiles: ChargingProfilesService
     credential_changes: CredentialChangesService
     data_transfer: DataTransferService
     diagnostics: DiagnosticsService

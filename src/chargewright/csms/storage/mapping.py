@@ -125,7 +125,7 @@ _ALL: Final = (
     Mapped(charging.LocalListRow, tables.local_list, _PUT, ("scope",)),
     Mapped(charging.LocalListEntryRow, tables.local_list_entry, _PUT, ("scope", "id_tag_key")),
     Mapped(charging.LocalListStateRow, tables.local_list_state, _PUT, ("station_id",)),
-    Mapped(charging.ChargingProfileRow, tables.charging_profile, _PUT, ("station_id", "charging_profile_id")),
+    Mapped(charging.ChargingProfileRow, tables.charging_profile, _PUT, ("installation_id",)),
     Mapped(charging.CompositeScheduleRow, tables.composite_schedule, _PUT, ("station_id", "connector_id", "unit")),
     Mapped(upkeep.ConfigurationWantedRow, tables.configuration_wanted, _PUT, ("scope", "key")),
     Mapped(upkeep.ConfigurationReportedRow, tables.configuration_reported, _PUT, ("station_id", "key")),

@@ -76,17 +76,20 @@ class LocalListStateRow(Row, kw_only=True):
 
 
 class ChargingProfileRow(Row, kw_only=True):
-    """A charging profile as it was sent (§3.13); key: station and `charging_profile_id`."""
+    """One sending of a charging profile (§3.13), and what became of it; key: `installation_id`."""
 
     id: int = 0
+    installation_id: str
     station_id: int
-    connector_id: int
+    connector_id: int | None = None
     charging_profile_id: int
     stack_level: int
     purpose: str
     transaction_id: int | None = None
+    with_start: bool
     profile: str
     state: str
+    answer: str | None = None
     sent_at: int
     changed_at: int
 
@@ -98,5 +101,6 @@ class CompositeScheduleRow(Row, kw_only=True):
     station_id: int
     connector_id: int
     unit: str
+    duration: int
     schedule: str
     received_at: int

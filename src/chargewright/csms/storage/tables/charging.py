@@ -70,6 +70,7 @@ local_list_entry = Table(
     UniqueConstraint("scope", "id_tag_key"),
     Index(None, "scope", "version"),
     Index(None, "scope", "position"),
+    Index(None, "scope", "id"),
     Index(None, "id_tag_key"),
     sqlite_strict=True,
 )
@@ -92,22 +93,29 @@ local_list_state = Table(
     sqlite_strict=True,
 )
 
-# `state`: see `csms/services/charging_profiles.py`; `profile` is the csChargingProfiles object as it was sent.
+# One sending of a charging profile. `state`: see `csms/services/charging_profile_states.py`; `profile` is the object as
+# it was sent.
 charging_profile = Table(
     "charging_profile",
     metadata,
     id_column(),
+    Column("installation_id", Text, nullable=False, unique=True),  # opaque
     station_column(),
-    needed("connector_id", INT64),
-    needed("charging_profile_id", INT64),
+    Column("connector_id", INT64),  # absent: the station chooses it at the start
+    needed("charging_profile_id", INT64),  # OCPP's
     needed("stack_level", INT64),
     needed("purpose", Text()),
-    Column("transaction_id", INT64),
+    Column("transaction_id", INT64),  # OCPP's, of the transaction that it is for
+    needed("with_start", BOOLEAN),  # sent with RemoteStartTransaction
     needed("profile", Text()),
     needed("state", Text()),
+    Column("answer", Text),  # of the station, or why there is none, where the state does not say it
     needed("sent_at", INT64),
     needed("changed_at", INT64),
-    UniqueConstraint("station_id", "charging_profile_id"),
+    Index(None, "station_id", "id"),
+    Index(None, "station_id", "charging_profile_id", "id"),
+    Index(None, "state", "id"),
+    Index(None, "transaction_id", "id"),
     sqlite_strict=True,
 )
 
@@ -119,6 +127,7 @@ composite_schedule = Table(
     station_column(),
     needed("connector_id", INT64),
     needed("unit", Text()),  # as asked for; empty: none was
+    needed("duration", INT64),  # as asked for, in seconds
     needed("schedule", Text()),  # JSON of the response
     needed("received_at", INT64),
     UniqueConstraint("station_id", "connector_id", "unit"),
