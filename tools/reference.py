@@ -22,6 +22,7 @@ NOTICE: Final = "<!-- Drawn from the code by `make docs`; edit the code instead.
 # Every state table of the package: module, name of the table, what it moves.
 STATE_TABLES: Final = (
     ("chargewright.rpc.state", "TRANSITIONS", "Outgoing CALL of one connection (OCPP-J 4.1.1)"),
+    ("chargewright.csms.commands.states", "TRANSITIONS", "Command to a station (§5)"),
     ("chargewright.protocol.v16.connector_status", "TRANSITIONS", "Connector status (§4.9)"),
     ("chargewright.protocol.v16.connector_status", "CONNECTOR_ZERO_TRANSITIONS", "Status of connector 0 (§4.9)"),
     ("chargewright.csms.services.firmware_states", "UNSIGNED_TRANSITIONS", "Firmware update (§4.5, §5.19)"),
