@@ -143,8 +143,8 @@ def test_promise_13_switched_on_again_it_goes_on() -> None:
         connection = await bench.connect()
         await bench.exchange(connection, "BootNotification", BOOT)
         await asyncio.sleep(3600)
-        station(bench).automatic = True
-        commanding(bench).automation.reconsider(station(bench).id)
+        assert bench.csms._services is not None
+        await bench.csms._services.station_admin.change("A1", {"automatic": True}, None)
         assert (await next_call(connection))[2] == "ClearCache"
 
     in_virtual_time(play, automatic=False)

@@ -18,7 +18,7 @@ from chargewright.csms.ledger import JournalLedger
 from chargewright.csms.services.registry import Services
 from chargewright.csms.sessions import Sessions
 from chargewright.csms.settling import Settling
-from chargewright.csms.storage.base import Storage
+from chargewright.csms.storage.base import StationRow, Storage
 
 __all__ = ["Commanding"]
 
@@ -74,11 +74,19 @@ class Commanding:
         self.commander.services = services
         trigger = BootTrigger(self.automation, self.commander, services.abilities)
         self._sessions.on_spoke_before_boot = trigger.spoke
+        for told in (services.station_admin.on_changed, services.station_admin.on_registered):
+            told.append(self._decided)
         await self.kept.begin()
 
     def desk(self, services: Services) -> CommandDesk:
         """What the API is given."""
         return CommandDesk(services, self.commander, self.kept, self.bulk)
+
+    def _decided(self, station: StationRow) -> None:
+        """The operator accepted the station, or allowed what it was not allowed before: go on with what waits."""
+        self.settling.served(station.id)
+        self.automation.reconsider(station.id)
+        self.kept.go(station.id)
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Loops that run while the CSMS does, by name."""

@@ -117,6 +117,7 @@ class StationAdminService(Service):
         self._busy: set[str] = set()
         self._removed: dict[int, str] = {}  # identities of those out of service, by row id
         self.on_registered: list[Callable[[StationRow], None]] = []
+        self.on_changed: list[Callable[[StationRow], None]] = []
 
     async def load(self) -> None:
         """Read what is kept in memory; called once, before anything listens."""
@@ -234,6 +235,8 @@ class StationAdminService(Service):
                 await self._write(known.id, wanted, "station.changed", {"changed": names})
                 self._take_over(known, wanted)
             self._directory.invite(known)
+        for act in self.on_changed:
+            act(known)
         return await self.detail(identity)
 
     async def remove(self, identity: str) -> None:
