@@ -9,13 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.csms.services.list_station import ListStation, Office
 
-from chargewright.clock import SystemClock
 from chargewright.csms.errors import Conflict
-from chargewright.csms.ledger import JournalLedger
 from chargewright.csms.outcomes import Answered
 from chargewright.csms.services.groups import group_scope, scope_of
 from chargewright.csms.services.wanted_lists import WantedEntry
-from chargewright.csms.storage.base import IdTagRow, StartRecord
+from chargewright.csms.storage.base import IdTagRow
 from chargewright.protocol.v16.core import GetConfigurationRequest
 from chargewright.protocol.v16.local_auth_list_management import (
     AuthorizationData,
@@ -45,70 +43,6 @@ def kinds(station: ListStation) -> list[tuple[str, int]]:
         (request.update_type.value, len(request.local_authorization_list or ()))  # type: ignore[arg-type]
         for request in station.requests
     ]
-
-
-async def test_the_first_list_is_a_full_one_with_id_tag_info_for_every_entry(office: Office) -> None:
-    await office.put(OWN, "AA", WantedEntry("BB", "Blocked"), WantedEntry("CC", parent_id_tag="PP"))
-    await office.idle()
-    station = station_of(office)
-    assert kinds(station) == [("Full", 3)]
-    assert station.entries == {
-        "aa": ("AA", "Accepted", None),
-        "bb": ("BB", "Blocked", None),
-        "cc": ("CC", "Accepted", "PP"),
-    }
-    row = office.lists.state_of(1)
-    assert (row.state, row.version, row.entries, row.partial) == ("in-step", 1, 3, False)
-
-
-async def test_what_changed_is_sent_as_a_difference(office: Office) -> None:
-    await office.put(OWN, "AA", "BB", "CC", "DD")
-    await office.idle()
-    station = station_of(office)
-    station.requests.clear()
-    await office.put(OWN, "EE", "AA", WantedEntry("CC", "Blocked"), "DD")
-    await office.idle()
-    assert kinds(station) == [("Differential", 3)], "BB goes, CC is blocked, EE comes"
-    assert set(station.entries) == {"aa", "cc", "dd", "ee"}
-    station.requests.clear()
-    await office.put(OWN, "DD", "EE", "AA", WantedEntry("CC", "Blocked"))
-    await office.idle()
-    assert kinds(station) == [("Differential", 0)], "another order is no news; the version is taken over"
-
-
-async def test_a_long_list_is_split_and_the_versions_rise(office: Office) -> None:
-    await office.put(OWN, *(f"TAG{number}" for number in range(8)))
-    await office.idle()
-    station = station_of(office)
-    assert kinds(station) == [("Full", 3), ("Differential", 3), ("Differential", 2)]
-    assert [request.list_version for request in station.requests] == [1, 2, 3]
-    assert len(station.entries) == 8
-
-
-async def test_an_empty_list_empties_the_station(office: Office) -> None:
-    await office.put(OWN, "AA")
-    await office.idle()
-    await office.put(OWN)
-    await office.idle()
-    station = station_of(office)
-    assert station.entries == {}
-    assert office.lists.state_of(1).state == "in-step"
-    asked = len(station.requests)
-    office.lists.booted(office.directory.station("A1"))  # type: ignore[arg-type]
-    await office.idle()
-    assert len(station.requests) == asked, "version 0 of an empty list is what was to be expected"
-
-
-@pytest.mark.parametrize("mood", ["failed", "mismatch", "error"])
-async def test_after_a_difference_that_was_declined_comes_a_full_list(mood: str, office: Office) -> None:
-    await office.put(OWN, "AA", "BB", "CC")
-    await office.idle()
-    station = station_of(office)
-    station.moods.append(mood)
-    await office.put(OWN, "AA", "BB", "CC", "DD")
-    await office.idle()
-    assert [kind for kind, _ in kinds(station)][-2:] == ["Full", "Differential"]
-    assert set(station.entries) == {"aa", "bb", "cc", "dd"}
 
 
 async def test_a_list_that_the_station_was_given_by_others_is_replaced_when_it_is_noticed(office: Office) -> None:
@@ -174,31 +108,6 @@ async def test_a_station_that_never_takes_it_is_left_alone_after_some_tries(offi
     assert (row.state, 1 in office.lists._retries) == ("failed", False)
     assert row.problem is not None and "Failed" in row.problem
     assert len(station.moods) == 100 - 8
-
-
-async def test_where_the_station_holds_less_the_first_are_chosen(office: Office) -> None:
-    station_of(office).most = 2
-    await office.put(OWN, "AA", "BB", "CC")
-    await office.idle()
-    assert list(station_of(office).entries) == ["aa", "bb"]
-    row = office.lists.state_of(1)
-    assert (row.state, row.entries, row.partial) == ("in-step", 2, True)
-    await office.put(OWN, "CC", "AA", "BB")
-    await office.idle()
-    assert set(station_of(office).entries) == {"cc", "aa"}
-
-
-async def test_where_the_station_holds_less_the_tags_used_last_are_chosen(office: Office) -> None:
-    station_of(office).most = 2
-    ledger = JournalLedger(office.storage.journal, SystemClock())
-    for number, tag in enumerate(("cc", "dd", "CC", "zz"), 1):
-        start = StartRecord(
-            connector_id=1, id_tag=tag, instant=number, station_time="", meter_start=0, id_tag_status="Accepted"
-        )
-        await ledger.write(1, start)
-    await office.put(OWN, "AA", "BB", "CC", "DD", selection="recently-used")
-    await office.idle()
-    assert set(station_of(office).entries) == {"cc", "dd"}
 
 
 async def test_the_station_s_own_list_comes_before_those_of_its_groups(office: Office) -> None:
@@ -269,14 +178,6 @@ async def test_a_station_in_step_is_left_alone_by_a_restart(office: Office) -> N
     await office.idle()
     new = [type(request) for request in station_of(office).asked[asked:]]
     assert new == [GetConfigurationRequest, GetLocalListVersionRequest], "a boot may be another device's"
-
-
-async def test_a_version_that_nothing_comes_after_begins_anew_with_a_full_list(office: Office) -> None:
-    station = station_of(office)
-    station.version, station.entries = 2**31 - 1, {"xx": ("XX", "Accepted", None)}
-    await office.put(OWN, "AA")
-    await office.idle()
-    assert (station.version, set(station.entries)) == (1, {"aa"})
 
 
 async def test_a_list_that_was_removed_and_put_again_is_sent_in_full(office: Office) -> None:

@@ -117,6 +117,15 @@ async def test_a_unit_of_no_station_is_written_with_its_event(desk: Any) -> None
     assert [(event.station, event.kind) for event in events] == [(None, "id_tag.changed")]
 
 
+async def test_events_of_no_station_in_batches_of_their_own_have_numbers_that_rise(desk: Any) -> None:
+    for name in ("a", "b", "c"):
+        event = EventRecord(kind="local_list.wanted", body={"scope": name})
+        assert await desk.write(event, station=NO_STATION) is Settlement.DURABLE
+    rows = await desk.storage.events_after(0, 10)
+    assert [b'"a"' in bytes(row.body) for row in rows] == [True, False, False]
+    assert len({row.sequence for row in rows}) == 3
+
+
 async def test_pages_are_in_order_and_can_be_read_on_both_ways(desk: Any) -> None:
     station = desk.stations[0]
     await desk.write(*(reservation(station, number) for number in range(1, 8)))

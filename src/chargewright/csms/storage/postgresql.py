@@ -49,6 +49,7 @@ OFFSET_SETTING: Final = "event_transaction_offset"
 LOCK_STATIONS: Final = (
     "SELECT id, epoch, pg_current_xact_id()::text::bigint FROM station WHERE id = ANY($1::bigint[]) ORDER BY id "
 )
+TRANSACTION_NUMBER: Final = "SELECT pg_current_xact_id()::text::bigint"
 SHARED: Final = LOCK_STATIONS + "FOR SHARE"
 EXCLUSIVE: Final = LOCK_STATIONS + "FOR NO KEY UPDATE"
 READABLE_URL: Final = (
@@ -194,7 +195,8 @@ class PostgresqlStorage(Database):
     async def _apply(self, connection: Any, units: Sequence[Unit]) -> tuple[int, Outcome]:
         stations = sorted({unit.station_id for unit in units})
         found = await connection.fetch(EXCLUSIVE if changes_stations(units) else SHARED, stations)
-        number = found[0][2] if found else 0
+        # Units of no station need a number too: their events, and whether their commit was done, hang on it.
+        number = found[0][2] if found else await connection.fetchval(TRANSACTION_NUMBER)
         epochs = {row[0]: row[1] for row in found}
         sequence = (number + self._offset) << POSITION_BITS
         outcome = await _run(connection, apply_batch(units, epochs, sequence, self._ids))
