@@ -115,7 +115,6 @@ _ALL: Final = (
     Mapped(core.StationGroupRow, tables.station_group, _PUT, ("name",)),
     Mapped(core.StationGroupMemberRow, tables.station_group_member, _PUT, ("station_id", "station_group_id")),
     Mapped(IdTagRow, tables.id_tag, _PUT, ("id_tag_key",), {"id_tag_key": _id_tag_key}),
-    Mapped(core.TransactionReviewChange, tables.charging_transaction, _CHANGE, ("id",)),
     Mapped(core.SettingRow, tables.setting, _PUT, ("name",)),
     Mapped(commands.BulkCommandRow, tables.bulk_command, _PUT, ("bulk_id",)),
     Mapped(commands.CommandRow, tables.command, _PUT, ("command_id",)),

@@ -13,7 +13,6 @@ __all__ = [
     "StationDetailRow",
     "StationGroupMemberRow",
     "StationGroupRow",
-    "TransactionReviewChange",
     "TransactionRow",
     "TransactionStopRow",
 ]
@@ -215,13 +214,3 @@ class StationChange(Row, kw_only=True):
     time_zone: str
     ping_interval_seconds: float | None
     removed_at: int | None
-
-
-class TransactionReviewChange(Row, kw_only=True):
-    """Whether somebody should look at a transaction before it is billed; changes the transaction of that row id."""
-
-    id: int
-    review: str
-    review_reasons: str
-    review_note: str | None = None
-    reviewed_at: int | None = None
