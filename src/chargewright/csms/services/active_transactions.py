@@ -7,6 +7,7 @@ when a tag gets its limit), from each commit of this node, and from the event lo
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from chargewright.clock import Clock
@@ -92,7 +93,7 @@ class ActiveTransactionsService(Service):
         id_tag_key = id_tag.casefold()
         key = (station_id, connector_id, id_tag_key, instant, meter_start)
         others = (one for one in self._by_tag.get(id_tag_key, ()) if one.key != key and one.contains(instant, now))
-        return sum(1 for _ in others) >= limit
+        return sum(1 for _ in islice(others, limit)) >= limit
 
     # What happens.
 
