@@ -6,7 +6,7 @@ Reading is SQLAlchemy Core, compiled for the dialect and executed by the driver;
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -29,6 +29,7 @@ from chargewright.csms.storage.base import (
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.mapping import MAPPINGS
 from chargewright.csms.storage.personal_data import PLACES, TEXT_COLUMNS, find_texts
+from chargewright.csms.storage.prepared import PreparedStatements, limit_to, placeholder, prepare
 from chargewright.csms.storage.rows.base import Row
 from chargewright.csms.storage.statements import (
     ADD_STATIONS,
@@ -40,7 +41,7 @@ from chargewright.csms.storage.statements import (
 )
 from chargewright.csms.storage.tables import event, meter_value, quarantine, station
 from chargewright.csms.storage.transactions import Rows, TransactionIds, TransactionIdsExhausted
-from chargewright.csms.storage.views import VIEWS, View
+from chargewright.csms.storage.views import VIEWS, View, values_of
 
 __all__ = ["Database", "MeterValueFilter", "compile_select", "keep_in_quarantine", "storable"]
 
@@ -61,18 +62,39 @@ class MeterValueFilter(msgspec.Struct, frozen=True):
     after: tuple[int, int] | None
     limit: int
 
-    def equalities(self, table: FromClause) -> list[ColumnElement[bool]]:
-        """The conditions on the columns of the same names in `table`."""
-        wanted = {
+    @property
+    def shape(self) -> tuple[Hashable, ...]:
+        """All that the statement depends on."""
+        return (self.transaction_id is None, self.connector_id is None, self.after is None)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the placeholders."""
+        instant, row_id = self.after or (0, 0)
+        return {
             "station_id": self.station_id,
             "transaction_id": self.transaction_id,
             "connector_id": self.connector_id,
+            "after_value": instant,
+            "after_id": row_id,
+            "rows": self.limit,
         }
-        return [table.c[name] == value for name, value in wanted.items() if value is not None]
+
+    def equalities(self, table: FromClause) -> list[ColumnElement[bool]]:
+        """The conditions on the columns of the same names in `table`."""
+        wanted = {name: self.values[name] for name in ("station_id", "transaction_id", "connector_id")}
+        return [
+            table.c[name] == placeholder(name, table.c[name], value)
+            for name, value in wanted.items()
+            if value is not None
+        ]
 
     def later(self, instant: ColumnElement[int], row_id: ColumnElement[int]) -> list[ColumnElement[bool]]:
         """The condition that a row comes after the cursor."""
-        return [] if self.after is None else [tuple_(instant, row_id) > tuple_(*self.after)]
+        if self.after is None:
+            return []
+        position = (placeholder("after_value", instant, self.after[0]), placeholder("after_id", row_id, self.after[1]))
+        return [tuple_(instant, row_id) > tuple_(*position)]
 
     def select(self) -> Select[Any]:
         """The rows, straight from the table."""
@@ -80,15 +102,14 @@ class MeterValueFilter(msgspec.Struct, frozen=True):
             select(*METER_VALUE_COLUMNS)
             .where(*self.equalities(meter_value), *self.later(meter_value.c.instant, meter_value.c.id))
             .order_by(meter_value.c.instant, meter_value.c.id)
-            .limit(self.limit)
+            .limit(limit_to(self.limit))
         )
 
 
 def compile_select(statement: Select[Any], dialect: Dialect) -> tuple[str, list[Any]]:
     """The text of a SELECT for the driver, and its parameters in order."""
-    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    parameters = compiled.construct_params()
-    return str(compiled), [parameters[name] for name in compiled.positiontup or ()]
+    prepared = prepare(statement, dialect)
+    return prepared.text, prepared.parameters({})
 
 
 def storable(text: str) -> str:
@@ -124,6 +145,7 @@ class Database(ABC):
     def __init__(self, dialect: Dialect, clock: Clock) -> None:
         self.on_claim: Callable[[int, int, str], None] = _ignore_claim
         self._dialect = dialect
+        self._prepared = PreparedStatements(dialect)
         self._clock = clock
         self._event_readers: list[Callable[[], None]] = []
 
@@ -150,6 +172,13 @@ class Database(ABC):
     async def select(self, statement: Select[Any]) -> Sequence[Sequence[Any]]:
         """The rows of a SELECT over `tables`; raises `StorageError`."""
         return await self._fetch(*compile_select(statement, self._dialect))
+
+    async def _select_prepared(
+        self, key: Hashable, build: Callable[[], Select[Any]], values: Mapping[str, Any]
+    ) -> Sequence[Sequence[Any]]:
+        """The rows of the SELECT with that key; `build` makes it where it was not read lately."""
+        statement = self._prepared.get(key, build)
+        return await self._fetch(statement.text, statement.parameters(values))
 
     async def stations(self) -> list[StationRow]:
         """Every station that is in service, for the directory."""
@@ -198,14 +227,24 @@ class Database(ABC):
     ) -> list[RowType]:
         """Rows of a kind that `views.py` lists, in the order of (column `order`, id)."""
         view = _view(kind)
-        rows = await self.select(view.page(where or {}, order, descending, after, limit))
+        shape, values = values_of(where or {})
+        values["rows"] = limit
+        if after is not None:
+            values["after_value"], values["after_id"] = after
+        rows = await self._select_prepared(
+            ("page", kind, shape, order, descending, after is None),
+            lambda: view.page(where or {}, order, descending, after, limit),
+            values,
+        )
         return [cast(RowType, view.row(row)) for row in rows]
 
     async def count(
         self, kind: type[Row], where: Mapping[str, Any] | None = None, *, by: str | None = None
     ) -> dict[Any, int]:
         """How many rows there are for each value of the column `by`; without it, all of them under None."""
-        rows = await self.select(_view(kind).count(where or {}, by))
+        shape, values = values_of(where or {})
+        key = ("count", kind, shape, by)
+        rows = await self._select_prepared(key, lambda: _view(kind).count(where or {}, by), values)
         return {None: int(rows[0][0])} if by is None else {row[0]: int(row[1]) for row in rows}
 
     async def forget(self, kind: str, before: int, limit: int = 500) -> int:
@@ -253,23 +292,30 @@ class Database(ABC):
 
     async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
         """The next events that every reader may see: never one with an open transaction before it."""
-        statement = (
-            select(event.c.sequence, station.c.identity, event.c.kind, event.c.created_at, event.c.body)
-            .select_from(event.outerjoin(station, station.c.id == event.c.station_id))
-            .where(event.c.sequence > sequence)
-            .order_by(event.c.sequence)
-            .limit(limit)
+        rows = await self._select_prepared(
+            "events after", self._next_events, {"sequence_after": sequence, "rows": limit}
         )
         return [
             EventRow(sequence=row[0], station=row[1], kind=row[2], created_at=row[3], body=msgspec.Raw(row[4].encode()))
-            for row in await self.select(self._visible_events(statement))
+            for row in rows
         ]
+
+    def _next_events(self) -> Select[Any]:
+        return self._visible_events(
+            select(event.c.sequence, station.c.identity, event.c.kind, event.c.created_at, event.c.body)
+            .select_from(event.outerjoin(station, station.c.id == event.c.station_id))
+            .where(event.c.sequence > placeholder("sequence_after", event.c.sequence, 0))
+            .order_by(event.c.sequence)
+            .limit(limit_to(0))
+        )
 
     async def last_event_sequence(self) -> int:
         """The sequence of the newest visible event, 0 when there is none."""
-        statement = select(event.c.sequence).order_by(event.c.sequence.desc()).limit(1)
-        rows = await self.select(self._visible_events(statement))
+        rows = await self._select_prepared("last event", self._last_event, {})
         return int(rows[0][0]) if rows else 0
+
+    def _last_event(self) -> Select[Any]:
+        return self._visible_events(select(event.c.sequence).order_by(event.c.sequence.desc()).limit(1))
 
     def subscribe_events(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` on the event loop's thread whenever `events_after` has more to give; returns how to
@@ -308,7 +354,8 @@ class Database(ABC):
         """
         wanted = MeterValueFilter(station_id, transaction_id, connector_id, after, limit)
         names = MeterValueRow.__struct_fields__
-        rows = await self.select(self._select_meter_values(wanted))
+        key = ("meter values", *wanted.shape)
+        rows = await self._select_prepared(key, lambda: self._select_meter_values(wanted), wanted.values)
         return [MeterValueRow(**dict(zip(names, row, strict=True))) for row in rows]
 
     async def touch_stations(self, seen: Mapping[int, int]) -> None:

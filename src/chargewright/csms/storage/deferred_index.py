@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import Integer, Select, cast, func, literal_column, select, union_all
 
 from chargewright.csms.storage.database import METER_VALUE_COLUMNS, MeterValueFilter
+from chargewright.csms.storage.prepared import limit_to
 from chargewright.csms.storage.tables import meter_value, meter_value_reading, setting
 
 __all__ = ["DeferredIndex", "select_meter_values"]
@@ -100,7 +101,7 @@ def select_meter_values(wanted: MeterValueFilter) -> Select[tuple[object, ...]]:
             entry.c.meter_value_id <= reaches,
         )
         .order_by(entry.c.instant, entry.c.meter_value_id)
-        .limit(wanted.limit)
+        .limit(limit_to(wanted.limit))
     )
     # As a sum the instant is no reason to take the unique key instead of the ids: its range may be the whole table.
     instant = row.c.instant + literal_column("0")
@@ -108,7 +109,7 @@ def select_meter_values(wanted: MeterValueFilter) -> Select[tuple[object, ...]]:
         select(*METER_VALUE_COLUMNS)
         .where(row.c.id > reaches, *wanted.equalities(row), *wanted.later(instant, row.c.id))
         .order_by(instant, row.c.id)
-        .limit(wanted.limit)
+        .limit(limit_to(wanted.limit))
     )
     both = union_all(select(by_index.subquery()), select(by_id.subquery())).subquery()
-    return select(both).order_by(both.c.instant, both.c.id).limit(wanted.limit)
+    return select(both).order_by(both.c.instant, both.c.id).limit(limit_to(wanted.limit))
