@@ -184,6 +184,7 @@ async def test_lists_are_read_from_an_index(tmp_path: Path) -> None:
         "scope = 's' AND version >= 5 ORDER BY version, id",
         "scope = 's' AND removed = 0 AND (position, id) > (5, 5) ORDER BY position, id",
         "scope = 's' AND removed = 0 AND id > 5 ORDER BY id",
+        "scope = 's' AND id_tag_key IN ('a', 'b') ORDER BY id_tag_key, id",
         "id_tag_key IN ('a', 'b') AND removed = 0",
     ):
         plan = " ".join(str(row[-1]) for row in await storage._fetch(f"{begin} {condition}", []))

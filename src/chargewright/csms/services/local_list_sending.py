@@ -272,7 +272,8 @@ class Sending:
             keys = list(dict.fromkeys(row.id_tag_key for row in rows if row.id_tag_key not in seen))
             seen.update(keys)
             where = {"scope": self._list.scope, "id_tag_key": In(tuple(keys)), "removed": False}
-            found = {row.id_tag_key: row for row in await self._storage.page(LocalListEntryRow, where, limit=_PAGE)}
+            page = await self._storage.page(LocalListEntryRow, where, order="id_tag_key", limit=_PAGE)
+            found = {row.id_tag_key: row for row in page}
             chosen |= {key: found[key] for key in keys if key in found}
         async for chunk in self._keeper.wanted.everything(self._list.scope, _PAGE, order="position"):
             if len(chosen) >= most:

@@ -205,7 +205,8 @@ class WantedLists:
             known: dict[str, LocalListEntryRow] = {}
             if not is_new:
                 where = {"scope": scope, "id_tag_key": In(tuple(wanted))}
-                rows = await self._storage.page(LocalListEntryRow, where, limit=len(wanted))
+                # By key, so that the index of the keys is read, and not all entries in the order of their ids.
+                rows = await self._storage.page(LocalListEntryRow, where, order="id_tag_key", limit=len(wanted))
                 known = {one.id_tag_key: one for one in rows}
                 met += sum(not one.removed for one in rows)
             written = [fresh for key, fresh in wanted.items() if _is_news(fresh, known.get(key))]
