@@ -52,8 +52,8 @@ async def test_values_are_filtered(station: Station, client: httpx.AsyncClient) 
         return [value["energyWh"] for value in await items(client, URL, **query)]
 
     assert await found() == [1.0, 2.0, 3.0]
-    assert await found(transactionId=-1) == [2.0]
-    assert await found(transactionId=5, connectorId=1) == [1.0]
-    assert await found(connectorId=0) == [3.0]
-    assert await found(withoutTransaction=True) == [3.0]
+    assert await found(transaction_id=-1) == [2.0]
+    assert await found(transaction_id=5, connector_id=1) == [1.0]
+    assert await found(connector_id=0) == [3.0]
+    assert await found(without_transaction=True) == [3.0]
     assert (await client.get("/api/v1/stations/NOBODY/meter-values")).status_code == 404

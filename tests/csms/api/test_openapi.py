@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
@@ -53,6 +54,20 @@ async def test_every_operation_tells_what_it_is_for(bench: Workbench) -> None:
         for method, operation in methods.items():
             assert operation.get("summary"), (method, path)
             assert operation.get("tags"), (method, path)
+
+
+async def test_words_of_the_query_have_underscores_and_those_of_bodies_do_not(bench: Workbench) -> None:
+    made = current(bench)
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "query":
+                    assert re.fullmatch("[a-z_]+", parameter["name"]), (method, path, parameter["name"])
+            if path.startswith("/api/"):
+                assert operation["security"] == [{"bearerKey": []}], (method, path)
+    for name, schema in made["components"]["schemas"].items():
+        for field in schema.get("properties", {}):
+            assert "_" not in field, (name, field)
 
 
 def get(document: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ async def test_a_client_finds_one_transaction_the_orphan_and_all_values(
     (value,) = await items(client, f"/api/v1/transaction-stops/{orphan['id']}/meter-values")
     assert (value["energyWh"], value["connectorId"], value["stop"]) == (77.0, None, orphan["id"])
     assert len(await items(client, "/api/v1/stations/A1/meter-values")) == 5
-    (alone,) = await items(client, "/api/v1/stations/A1/meter-values", withoutTransaction=True)
+    (alone,) = await items(client, "/api/v1/stations/A1/meter-values", without_transaction=True)
     assert (alone["timestamp"][11:16], alone["transactionId"]) == ("11:50", None)
 
 
@@ -70,11 +70,11 @@ async def test_lists_are_filtered_and_paged_newest_first(
     assert await found(station="A1") == [0, 2, 1]
     assert await found(open=True) == [3, 2, 0]
     assert await found(open=False) == [1]
-    assert await found(startedAfter="2026-03-01T07:00:00Z", startedBefore="2026-03-01T09:00:00Z") == [0, 2]
+    assert await found(started_after="2026-03-01T07:00:00Z", started_before="2026-03-01T09:00:00Z") == [0, 2]
     assert await found(station="A1", reason="Remote") == [1]
     (tag,) = await items(client, "/api/v1/id-tags")
-    assert await found(idTagId=tag["id"]) == [0, 2, 1]
-    assert await found(idTagId=tag["id"], open=True) == [0, 2]
+    assert await found(id_tag_id=tag["id"]) == [0, 2, 1]
+    assert await found(id_tag_id=tag["id"], open=True) == [0, 2]
     first = await get(client, URL, limit=3)
     assert len(first["items"]) == 3
     second = await get(client, URL, limit=3, cursor=first["next"])
@@ -86,11 +86,11 @@ async def test_lists_are_filtered_and_paged_newest_first(
     ("query", "status"),
     [
         ({"station": "NOBODY"}, 404),
-        ({"idTagId": "77"}, 404),
-        ({"idTagId": "x"}, 404),
+        ({"id_tag_id": "77"}, 404),
+        ({"id_tag_id": "x"}, 404),
         ({"reason": "Remote"}, 422),
         ({"reason": "Whatever", "station": "A1"}, 422),
-        ({"startedAfter": "yesterday"}, 422),
+        ({"started_after": "yesterday"}, 422),
         ({"review": "maybe"}, 422),
     ],
     ids=str,

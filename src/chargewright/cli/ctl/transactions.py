@@ -90,11 +90,11 @@ def list_(
             limit=limit,
             everything=everything,
             station=station,
-            idTagId=tag,
+            id_tag_id=tag,
             open=is_open,
             review=review,
-            startedAfter=started_after,
-            startedBefore=started_before,
+            started_after=started_after,
+            started_before=started_before,
             reason=reason,
         )
         print_page(page, COLUMNS, as_json=json)

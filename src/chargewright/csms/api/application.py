@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 
 from chargewright.csms.api import errors
 from chargewright.csms.api.attempts import attempts
-from chargewright.csms.api.auth import bearer_key
+from chargewright.csms.api.auth import SCHEME, bearer_key
 from chargewright.csms.api.bulk_commands import bulk_commands
 from chargewright.csms.api.commands import commands
 from chargewright.csms.api.configuration import configuration
@@ -76,7 +76,7 @@ def create_api(parts: ApiParts) -> FastAPI:
         api.include_router(
             resource(parts),
             prefix=PREFIX,
-            dependencies=[key, Depends(_without_nul)],
+            dependencies=[key, Depends(SCHEME), Depends(_without_nul)],
             responses=dict(errors.RESPONSES),
         )
     return api

@@ -3,13 +3,17 @@
 import hmac
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Header
+from fastapi.security import HTTPBearer
 
 from chargewright.csms.api.errors import Problem
 
-__all__ = ["bearer_key"]
+__all__ = ["SCHEME", "bearer_key"]
+
+# For the OpenAPI document; `bearer_key` does the work.
+SCHEME: Final = HTTPBearer(auto_error=False, scheme_name="bearerKey", description="CHARGEWRIGHT_BOOTSTRAP_TOKEN")
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="chargewright"'}
 
@@ -21,7 +25,7 @@ def bearer_key(token: str | None) -> Callable[[str | None], None]:
     """
     expected = None if token is None else token.encode()
 
-    def check(authorization: Annotated[str | None, Header()] = None) -> None:
+    def check(authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> None:
         if expected is None:
             raise Problem(
                 HTTPStatus.UNAUTHORIZED,

@@ -77,14 +77,10 @@ def meter_values(parts: ApiParts) -> APIRouter:
         asked: PageQuery,
         transaction_id: Annotated[
             int | None,
-            Query(alias="transactionId", ge=-(2**63) + 1, le=2**63 - 1, description="As the station sent it"),
+            Query(ge=-(2**63) + 1, le=2**63 - 1, description="As the station sent it"),
         ] = None,
-        without_transaction: Annotated[
-            bool, Query(alias="withoutTransaction", description="Only those sent without transactionId")
-        ] = False,
-        connector_id: Annotated[
-            int | None, Query(alias="connectorId", ge=0, le=2**63 - 1, description="0: the whole station")
-        ] = None,
+        without_transaction: Annotated[bool, Query(description="Only those sent without transactionId")] = False,
+        connector_id: Annotated[int | None, Query(ge=0, le=2**63 - 1, description="0: the whole station")] = None,
     ) -> PageOf[MeterValue]:
         """In the order of their instants: all that the station sent, whether or not a transaction is known."""
         station = parts.services.station_admin.known(identity)

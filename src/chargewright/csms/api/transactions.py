@@ -202,19 +202,15 @@ def transactions(parts: ApiParts) -> APIRouter:
         asked: PageQuery,
         station: Annotated[str | None, Query(max_length=48, description="Identity of the station")] = None,
         id_tag_id: Annotated[
-            str | None, Query(alias="idTagId", max_length=20, description="Id of a registered id tag, not what it says")
+            str | None, Query(max_length=20, description="Id of a registered id tag, not what it says")
         ] = None,
         open: Annotated[bool | None, Query(description="Only those that are open, or that are not")] = None,
         review: Annotated[Literal["pending", "resolved"] | None, Query(description="State of the review")] = None,
-        started_after: Annotated[
-            InstantIn | None, Query(alias="startedAfter", description="Not before this date and time")
-        ] = None,
-        started_before: Annotated[
-            InstantIn | None, Query(alias="startedBefore", description="Before this date and time")
-        ] = None,
+        started_after: Annotated[InstantIn | None, Query(description="Not before this date and time")] = None,
+        started_before: Annotated[InstantIn | None, Query(description="Before this date and time")] = None,
         reason: Annotated[
             Reason | None,
-            Query(description="Reason of the stop; with `station`, `idTagId` or `startedAfter` beside it"),
+            Query(description="Reason of the stop; with `station`, `id_tag_id` or `started_after` beside it"),
         ] = None,
     ) -> PageOf[TransactionView]:
         """The newest first: by start, and of those that are open or under review, by receipt."""
@@ -228,7 +224,7 @@ def transactions(parts: ApiParts) -> APIRouter:
             where["start_instant"] = Range(low=started_after, high=started_before)
         if reason is not None:
             if station is None and id_tag_id is None and started_after is None:
-                raise InvalidValue("reason", reason.value, "station, idTagId or startedAfter beside it")
+                raise InvalidValue("reason", reason.value, "station, id_tag_id or started_after beside it")
             where["stop_reason"] = reason.value
         if review is not None:
             where["review"] = review
