@@ -16,6 +16,7 @@ ctl_app = typer.Typer(help="Operate a running central system over its REST API."
 # Plural noun → module, whose `app` is the group. Each brings its libraries when a command runs.
 NOUNS: Final = {
     "bulk-commands": "chargewright.cli.ctl.bulk_commands",
+    "charging-profiles": "chargewright.cli.ctl.charging_profiles",
     "commands": "chargewright.cli.ctl.commands",
     "configurations": "chargewright.cli.ctl.configuration",
     "connectors": "chargewright.cli.ctl.connectors",

@@ -279,17 +279,26 @@ class ChargingProfilesService(Service):
     async def _meet(self) -> None:
         while True:
             station_id, installation_id, before = await self._met.get()
+            try:
+                await self._keep_met(station_id, installation_id, before)
+            finally:
+                self._met.task_done()
+
+    async def _keep_met(self, station_id: int, installation_id: str, before: str) -> None:
+        """Write a profile that met a transaction, again until the database can."""
+        while True:
             row = self._live.get(station_id, {}).get(installation_id)
-            while row is not None and installation_id not in self._ending:
-                try:
-                    await self._ledger.write(station_id, row, *([] if row.state == before else [event_of(row, before)]))
-                    if _S(row.state) not in LIVE:
-                        self._put(row)
-                    break
-                except StorageError as error:
-                    _log.warning("a charging profile's transaction was not written; again soon", error=str(error))
-                    await asyncio.sleep(RETRY_SECONDS)
-                    row = self._live.get(station_id, {}).get(installation_id)
+            if row is None or installation_id in self._ending:
+                return  # something newer was written of it
+            try:
+                await self._ledger.write(station_id, row, *([] if row.state == before else [event_of(row, before)]))
+            except StorageError as error:
+                _log.warning("a charging profile's transaction was not written; again soon", error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if _S(row.state) not in LIVE:
+                self._drop(row)
+            return
 
     # Inside.
 
