@@ -1,7 +1,6 @@
 """`chargewright ctl`: operate a running central system over its REST API; one group for each plural noun."""
 
 import importlib
-import importlib.util
 from typing import Annotated, Final
 
 import typer
@@ -55,6 +54,4 @@ def _ctl(
 
 
 for _noun, _module in NOUNS.items():
-    if importlib.util.find_spec(_module) is None:
-        continue
     ctl_app.add_typer(importlib.import_module(_module).app, name=_noun)
