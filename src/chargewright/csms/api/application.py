@@ -11,6 +11,7 @@ from chargewright.csms.api import errors
 from chargewright.csms.api.attempts import attempts
 from chargewright.csms.api.auth import SCHEME, bearer_key
 from chargewright.csms.api.bulk_commands import bulk_commands
+from chargewright.csms.api.charging_profiles import charging_profiles
 from chargewright.csms.api.commands import commands
 from chargewright.csms.api.configuration import configuration
 from chargewright.csms.api.connectors import connectors
@@ -52,6 +53,7 @@ RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
     transaction_stops,
     meter_values,
     commands,
+    charging_profiles,
     firmware_updates,
     diagnostics,
     security_events,
