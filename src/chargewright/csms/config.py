@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, get_args
 
-from chargewright.errors import ConfigurationError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from chargewright.errors import ConfigurationError
 
 __all__ = ["ENVIRONMENT_PREFIX", "HIDDEN", "Settings", "load_settings", "split_address"]
 
@@ -193,6 +194,9 @@ class Settings(BaseSettings):
 
     keep_reservations_days: float = Field(default=365, ge=0)
     """Days for which ended reservations are kept; 0: for ever."""
+
+    keep_charging_profiles_days: float = Field(default=365, ge=0)
+    """Days for which charging profiles that a station no longer has are kept; 0: for ever."""
 
     keep_deviations_days: float = Field(default=90, ge=0)
     """Days for which a deviation that was not seen again stays in the list; 0: for ever."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chargewright.csms.services.charging_profile_states import LIVE, ChargingProfileState
 from chargewright.csms.storage.ageing import AGEING
 from chargewright.csms.storage.base import (
     DeviationRecord,
@@ -13,6 +14,7 @@ from chargewright.csms.storage.base import (
     StopRecord,
 )
 from chargewright.csms.storage.records import DataTransferRecord, EventRecord
+from chargewright.csms.storage.rows.charging import ChargingProfileRow
 from chargewright.csms.storage.rows.commands import CommandRow
 from chargewright.csms.storage.rows.core import ConnectorStatusRow, TransactionRow, TransactionStopRow
 
@@ -48,6 +50,27 @@ async def test_old_rows_go_a_bounded_number_at_a_time(desk: Any) -> None:
     await desk.storage.journal.drain()
     assert [await desk.storage.forget("connector_statuses", NEW, limit=3) for _ in range(3)] == [3, 2, 0]
     assert {row.received_at for row in await desk.storage.page(ConnectorStatusRow)} == {NEW}
+
+
+async def test_charging_profiles_that_a_station_may_have_stay(desk: Any) -> None:
+    states = [state.value for state in ChargingProfileState]
+    for state in states:
+        row = ChargingProfileRow(
+            installation_id=state,
+            station_id=desk.stations[0],
+            charging_profile_id=1,
+            stack_level=0,
+            purpose="TxProfile",
+            with_start=False,
+            profile="{}",
+            state=state,
+            sent_at=OLD,
+            changed_at=OLD,
+        )
+        desk.submit(row)
+    await desk.storage.journal.drain()
+    assert await desk.storage.forget("charging_profiles", NEW) == len(states) - len(LIVE)
+    assert {row.state for row in await desk.storage.page(ChargingProfileRow)} == {state.value for state in LIVE}
 
 
 async def test_meter_values_go_with_their_index(desk: Any) -> None:

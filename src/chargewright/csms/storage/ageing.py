@@ -79,6 +79,9 @@ AGEING: Final[Mapping[str, tuple[Ageing, ...]]] = {
         ),
     ),
     "reservations": (Ageing("reservation", "changed_at", "state NOT IN ('requested', 'active', 'unknown')"),),
+    "charging_profiles": (
+        Ageing("charging_profile", "changed_at", "state NOT IN ('sent', 'awaiting-start', 'installed', 'unknown')"),
+    ),
     "deviations": (Ageing("deviation", "last_at"),),
     "frames": (Ageing("salvaged_frame", "received_at"), Ageing("quarantine", "received_at")),
     "attempts": (Ageing("connection_attempt", "last_at"),),
