@@ -101,7 +101,10 @@ class _Collector:
         self.claims: dict[int, Row] = {}
         self.disconnects: dict[int, Row] = {}
         self.boots: dict[int, Row] = {}
-        self._collect: dict[type, Callable[[Unit, Any], None]] = {
+
+    def collect(self, units: Sequence[Unit]) -> None:
+        # Not an attribute: an object with its own bound methods, and all these units, would wait for the garbage collector.
+        collect: dict[type, Callable[[Unit, Any], None]] = {
             ClaimRecord: self._claim,
             DisconnectRecord: self._disconnect,
             BootRecord: self._boot,
@@ -115,9 +118,7 @@ class _Collector:
             EventRecord: self._event,
             **dict.fromkeys(DECISIONS, self._decision),
         }
-
-    def collect(self, units: Sequence[Unit]) -> None:
-        epochs, claimed, collect = self.epochs, self.claimed, self._collect
+        epochs, claimed = self.epochs, self.claimed
         append = self.meter_values.append
         settle = self.outcome.settlements.append
         add_row = self.rows.add
