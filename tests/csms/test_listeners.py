@@ -11,16 +11,21 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint, call, call_result
 from tests.csms.conftest import StartCsms
 from tests.csms.wire import PASSWORD, WireStation, eventually
 from tests.serving import ServeProcess
 from tests.tls.certificates import Key, issue, new_key
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from chargewright.csms.app import Csms
 from chargewright.csms.attempts import Attempts
+from chargewright.csms.outcomes import Answered
 from chargewright.errors import ConfigurationError
+from chargewright.protocol.v16.core import ClearCacheRequest, ClearCacheResponse
 from chargewright.tls.client import client_context
 from chargewright.tls.server import CertificateFiles
 
@@ -83,6 +88,14 @@ class Tls:
 @pytest.fixture
 def tls(tmp_path: Path, keys: tuple[Key, Key], start_csms: StartCsms) -> Tls:
     return Tls(tmp_path, keys, start_csms)
+
+
+class LibraryStation(ChargePoint):  # type: ignore[misc]  # the library has no types
+    """Knows one command."""
+
+    @on("ClearCache")
+    async def on_clear_cache(self) -> Any:
+        return call_result.ClearCache(status="Rejected")
 
 
 class SecureStation(WireStation):
@@ -169,6 +182,43 @@ async def test_a_station_of_profile_2_boots(library: str, tls: Tls) -> None:
         assert (await station.boot())["status"] == "Accepted"
         session = next(iter(csms._sessions))
         assert session.connection.peer.is_encrypted
+    assert csms.attempts.entries() == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("certificate", ["ec", "rsa"])
+async def test_a_charge_point_of_another_library_boots_and_is_commanded(
+    certificate: str, library: str, tls: Tls
+) -> None:
+    """Profile 2, with nothing of ours at the other end: the `ocpp` library, `websockets`, and Python's own TLS."""
+    csms = await tls.start(websocket=library)
+    context = ssl.create_default_context(cafile=str(tls.pairs[["ec", "rsa"].index(certificate)].certificate))
+    # Only the suites that the certificate of its authority can answer.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(SUITES[0] if certificate == "ec" else SUITES[2])
+    secret = base64.b64encode(b"SECURE:" + bytes.fromhex(PASSWORD)).decode()
+    async with connect(
+        f"wss://{csms.addresses.ocpps[0]}/SECURE",
+        subprotocols=[Subprotocol("ocpp1.6")],
+        additional_headers={"Authorization": f"Basic {secret}"},
+        ssl=context,
+        proxy=None,  # type: ignore[arg-type]
+    ) as socket:
+        station = LibraryStation("SECURE", socket)
+        reading = asyncio.create_task(station.start())
+        boot = await station.call(call.BootNotification(charge_point_model="Shelf", charge_point_vendor="Library"))
+        assert boot.status == "Accepted"
+        number = (await station.call(call.StartTransaction(1, "TAG", 0, "2026-03-01T10:00:00Z"))).transaction_id
+        assert number > 0
+        assert csms._commanding is not None
+        (session,) = csms._sessions
+        assert session.connection.peer.is_encrypted
+        outcome = await csms._commanding.commander.send(session.station.id, ClearCacheRequest(), timeout_seconds=10)
+        assert isinstance(outcome, Answered), outcome
+        assert isinstance(outcome.response, ClearCacheResponse)
+        assert outcome.response.status == "Rejected"
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
     assert csms.attempts.entries() == []
 
 

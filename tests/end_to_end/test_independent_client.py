@@ -1,10 +1,11 @@
-"""A client that shares no code with us misbehaves as stations do, and the database tells the truth afterwards."""
+"""A client that shares no code with us misbehaves as stations do, and the REST API tells the truth afterwards."""
 
 import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 from ocpp.v16 import ChargePoint, call
 from tests.csms.wire import WireStation, seed_text
 from tests.databases import TestDatabase
@@ -12,6 +13,7 @@ from tests.serving import ServeProcess, data_arguments
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+TOKEN = "a-token-for-tests"
 BEGIN, END = "2026-03-01T10:00:00Z", "2026-03-01T11:00:00Z"
 GARBAGE = (
     "hello",
@@ -74,24 +76,49 @@ async def misbehave(url: str) -> int:
 
 
 async def test_an_independent_client_does_everything_wrong(database: TestDatabase, tmp_path: Path) -> None:
-    server = await ServeProcess.start(*data_arguments(tmp_path, seed_text("A1", "A2")), CHARGEWRIGHT_DB=database.url)
-    async with WireStation(server.ocpp_url, "A2") as control:
+    arguments = data_arguments(tmp_path, seed_text("A1", "A2"))
+    environment = {"CHARGEWRIGHT_DB": database.url, "CHARGEWRIGHT_BOOTSTRAP_TOKEN": TOKEN}
+    server = await ServeProcess.start(*arguments, **environment)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        httpx.AsyncClient(base_url=f"{server.http_url}/api/v1", headers=headers, trust_env=False) as api,
+        WireStation(server.ocpp_url, "A2") as control,
+    ):
         await control.boot()
         number = await misbehave(server.ocpp_url)
         assert (await control.exchange("Heartbeat", {}))[0] == 3
         async with WireStation(server.ocpp_url, "A1") as newest:
             await newest.exchange("Heartbeat", {})
-            await check(database, number)
+            host, port = newest.socket.local_address
+            await check(api, number, f"{host}:{port}")
     assert await server.stop() == 0
-
-
-async def check(database: TestDatabase, number: int) -> None:
-    """One transaction, the orphan, all values, the newest socket alive."""
-    found = await database.rows("SELECT transaction_id, meter_start, meter_stop, stop_reason FROM charging_transaction")
-    assert found == [(number, 1000, 2000, "Local")]
-    found = await database.rows("SELECT relation, transaction_id, meter_stop FROM transaction_stop ORDER BY id")
-    assert found == [("orphan", ORPHAN, 900), ("stop", number, 2000)]
-    found = await database.rows("SELECT transaction_id, energy_wh FROM meter_value ORDER BY instant")
-    assert found == [(ORPHAN, 7.0), (number, 1500.0), (number, 1750.0), (number, 1990.0)]
-    assert await database.value("SELECT epoch FROM station WHERE identity = 'A1'") == 3
     assert await database.value("SELECT count(*) FROM quarantine") == 0
+
+
+async def read(api: httpx.AsyncClient, path: str) -> Any:
+    response = await api.get(path)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def energies(page: Any) -> list[tuple[int, float]]:
+    assert page["next"] is None
+    return [(one["transactionId"], one["energyWh"]) for one in page["items"]]
+
+
+async def check(api: httpx.AsyncClient, number: int, newest_address: str) -> None:
+    """Over REST: one transaction, the orphan, all values, the newest socket alive."""
+    (transaction,) = (await read(api, "/transactions"))["items"]
+    assert (transaction["transactionId"], transaction["station"], transaction["open"]) == (number, "A1", False)
+    assert (transaction["meterStart"], transaction["stop"]["meterStop"], transaction["energyWh"]) == (1000, 2000, 1000)
+    assert transaction["stop"]["reason"] == "Local"
+    detail = await read(api, f"/transactions/{transaction['id']}")
+    assert [(stop["relation"], stop["transactionId"]) for stop in detail["stops"]] == [("stop", number)]
+    (orphan,) = (await read(api, "/transaction-stops?relation=orphan"))["items"]
+    assert (orphan["transactionId"], orphan["meterStop"], orphan["transaction"]) == (ORPHAN, 900, None)
+    assert energies(await read(api, f"/transaction-stops/{orphan['id']}/meter-values")) == [(ORPHAN, 7.0)]
+    of_transaction = [(number, energy) for energy in (1500.0, 1750.0, 1990.0)]
+    assert energies(await read(api, f"/transactions/{transaction['id']}/meter-values")) == of_transaction
+    assert energies(await read(api, "/stations/A1/meter-values")) == [(ORPHAN, 7.0), *of_transaction]
+    station = await read(api, "/stations/A1")
+    assert (station["connected"], station["address"]) == (True, newest_address)
