@@ -127,6 +127,15 @@ async def test_without_an_answer_nobody_knows_until_somebody_asks_again(office: 
     assert await office.states() == [(1, "absent")], "it was gone already"
 
 
+async def test_what_may_have_been_replaced_is_in_doubt_too(office: ProfileOffice) -> None:
+    await office.set(1, profile(1))
+    await office.set(2, profile(2))
+    await office.set(1, profile(3), "deaf")
+    assert await office.states() == [(1, "unknown"), (2, "installed"), (3, "unknown")]
+    await office.set(1, profile(3))
+    assert await office.states() == [(1, "replaced"), (2, "installed"), (3, "replaced"), (3, "installed")]
+
+
 async def test_profiles_of_a_transaction_end_with_it(office_on_each: ProfileOffice) -> None:
     office = office_on_each
     number = await office.begin(1)
@@ -250,7 +259,7 @@ CONNECTORS = st.integers(0, 2)
 LEVELS = st.integers(0, 1)
 PURPOSES = st.sampled_from(["ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"])
 SURE = [*["obeys"] * 8, "rejects", "unsupported", "error", "offline"]
-ALL = [*SURE, "lost", "deaf", "nonsense"]
+ALL = [*["obeys"] * 4, *["deaf"] * 3, "lost", "nonsense", "error", "rejects", "offline"]
 
 
 def steps(moods: list[str]) -> Any:
