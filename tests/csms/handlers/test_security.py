@@ -19,6 +19,12 @@ EVENT = {"type": "SettingSystemTime", "timestamp": "2026-03-01T10:00:00Z"}
         ),
         (
             "LogStatusNotification",
+            {"status": "UploadFailed", "requestId": 4},
+            {},
+            ("SELECT status, request_id FROM diagnostics_status", [("UploadFailure", 4)]),
+        ),
+        (
+            "LogStatusNotification",
             {"status": "Idle"},
             {},
             ("SELECT status, request_id FROM diagnostics_status", [("Idle", None)]),

@@ -130,6 +130,24 @@ def told(salvaged: Salvaged) -> list[tuple[str, str, str]]:
             ("other-word", "errorCode", "Mode3Error"),
         ),
         (
+            security.LogStatusNotificationRequest,
+            {"status": "UploadFailed", "requestId": 4},
+            {"status": "UploadFailure", "requestId": 4},
+            ("other-word", "status", "UploadFailed"),
+        ),
+        (
+            core.DataTransferResponse,
+            {"status": "UnknownVendor"},
+            {"status": "UnknownVendorId"},
+            ("other-word", "status", "UnknownVendor"),
+        ),
+        (
+            security.DeleteCertificateResponse,
+            {"status": "Success"},
+            {"status": "Accepted"},
+            ("other-word", "status", "Success"),
+        ),
+        (
             core.StatusNotificationRequest,
             {**STATUS, "errorCode": None},
             STATUS,

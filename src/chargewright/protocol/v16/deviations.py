@@ -31,7 +31,7 @@ class DeviationKind(enum.StrEnum):
     UNREADABLE_TRANSACTION = "unreadable-transaction"  # a transactionId that is none, or is missing: -1
     UNREADABLE_REQUIRED = "unreadable-required"  # a field that a transaction message needs: see `salvage`
     LETTER_CASE = "letter-case"  # a word in other letter case: the right word
-    OTHER_WORD = "other-word"  # a word of OCPP 1.5 with a word of 1.6 for it
+    OTHER_WORD = "other-word"  # of OCPP 1.5, or of the specification's text, which means a word of 1.6
     UNKNOWN_WORD = "unknown-word"  # in a sample: dropped; elsewhere: read as `Other` or `OtherError`
     TIME_UNREADABLE = "time-unreadable"  # `Timestamp.unreadable`: use the time of receipt
     TIME_TOO_LONG = "time-too-long"  # what stands for a time is cut to 200 characters

@@ -86,6 +86,10 @@ WORDS: Final[dict[type[enum.Enum], dict[str, str]]] = {
     core.ChargePointStatus: {"occupied": "Preparing"},
     core.ChargePointErrorCode: {"mode3error": "EVCommunicationError"},
     datatypes.UnitOfMeasure: {"amp": "A", "volt": "V", "%": "Percent"},
+    # Where the text of the specification has another word than its enumeration.
+    core.DataTransferStatus: {"unknownvendor": "UnknownVendorId"},  # §4.3
+    security.UploadLogStatus: {"uploadfailed": "UploadFailure"},  # N01.FR.10
+    security.DeleteCertificateStatus: {"success": "Accepted"},  # M04.FR.02
 }
 # What a required field with null, "null" or nothing in it says: no error code is no error.
 MEANT_BY_NOTHING: Final[dict[Key, str]] = {(_STATUS, "errorCode"): "NoError"}
