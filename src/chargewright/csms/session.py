@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from chargewright.csms.call import TRANSACTION_ACTIONS, Call, Handled
+from chargewright.csms.call import TRANSACTION_ACTIONS, Call, Handled, deviation_records
 from chargewright.csms.calling import OnEnd, OutgoingCalls
 from chargewright.csms.outcomes import NotSent
 from chargewright.csms.ports import WhenDurable
@@ -36,7 +36,7 @@ from chargewright.protocol.v16.base import Message, Timestamp
 from chargewright.protocol.v16.salvage import salvage
 from chargewright.rpc.connection import RpcConnection
 from chargewright.rpc.errors import InternalFault, RpcError, SecurityFault
-from chargewright.rpc.events import CallReceived, CallRefused, Event, IgnoredReason, MessageIgnored
+from chargewright.rpc.events import CallReceived, CallRefused, Event, IgnoredReason, MessageIgnored, ResultReceived
 from chargewright.transport.connection import (
     INTERNAL_ERROR,
     MESSAGE_TOO_BIG,
@@ -321,6 +321,8 @@ class Session:
         self.counts[f"refused {error.code.value}"] += 1
 
     def _on_other(self, event: Event) -> None:
+        if type(event) is ResultReceived and event.deviations:
+            self._note_answer(event)
         if self._calls.ended_by(event):
             return
         if isinstance(event, CallRefused):
@@ -331,6 +333,12 @@ class Session:
             self.counts[f"ignored {event.reason.name}"] += 1
             if event.reason is IgnoredReason.LATE_ANSWER:
                 _log.warning("an answer came too late", station=self.station.identity, call=event.detail)
+
+    def _note_answer(self, event: ResultReceived) -> None:
+        """Count what was salvaged in the answer to a command."""
+        self.counts["deviations"] += len(event.deviations)
+        records = deviation_records(event.action.name, event.deviations)
+        self._ports.journal.submit(self.unit(event.action.name, self._noted, *records))
 
     def _fail(self, call: Call, bug: Exception) -> None:
         """A bug of ours met this CALL; its station is told, and nobody else notices."""

@@ -2,6 +2,10 @@
 
 import httpx
 from tests.csms.bench import Workbench
+from tests.csms.commands.asking import ask, next_call
+
+from chargewright.csms.outcomes import Answered
+from chargewright.protocol.v16.local_auth_list_management import GetLocalListVersionRequest
 
 URL = "/api/v1/stations/A1"
 
@@ -30,6 +34,23 @@ async def test_deviations_are_counted(bench: Workbench, client: httpx.AsyncClien
         ("StatusNotification", "errorCode", 2)
     ]
     assert found[0]["sample"] == "MyOwnError"
+
+
+async def test_deviations_of_answers_are_counted_too(bench: Workbench, client: httpx.AsyncClient) -> None:
+    connection = await bench.connect()
+    for _ in range(2):
+        outcome = ask(bench, GetLocalListVersionRequest())
+        call = await next_call(connection)
+        connection.deliver([3, call[1], {"listVersion": "3", "vendor": "ACME"}])
+        assert isinstance(await outcome, Answered)
+    await bench.settle()
+    found = (await client.get(f"{URL}/deviations")).json()["items"]
+    seen = {(item["action"], item["kind"], item["field"], item["sample"], item["count"]) for item in found}
+    assert seen == {
+        ("GetLocalListVersion", "text-as-number", "listVersion", "3", 2),
+        ("GetLocalListVersion", "unknown-field", "vendor", "ACME", 2),
+    }
+    assert bench.csms.statistics()["deviations"] == 4
 
 
 async def test_unknown_stations_have_none(client: httpx.AsyncClient) -> None:
