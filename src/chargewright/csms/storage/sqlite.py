@@ -53,7 +53,9 @@ ROWS_ON_THE_LOOP: Final = 2000
 REQUIRED_PRAGMAS: Final[Mapping[str, object]] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 TUNING: Final = (
     "PRAGMA busy_timeout=100",  # ms, on the loop's thread; the journal tries again by itself
-    "PRAGMA cache_size=-65536",  # KiB
+    # KiB; filled for good within hours. Four times as much made neither commits nor the index for reading any cheaper
+    # with 2,000 stations and 400,000 meter values: what is not in it is in the system's cache.
+    "PRAGMA cache_size=-16384",
     "PRAGMA wal_autocheckpoint=4000",  # pages; fewer, larger checkpoints
     "PRAGMA journal_size_limit=67108864",
 )
