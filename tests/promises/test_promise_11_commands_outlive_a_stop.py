@@ -79,6 +79,7 @@ async def test_promise_11_commands_on_their_way_end_clearly_for_who_asked(
         (409, "not-sent"),
     ]
     assert "the CSMS is stopping" in answers[0].json()["detail"]
+    assert "the server is stopping" in answers[1].json()["detail"]
     kinds = await database.rows("SELECT kind FROM event WHERE kind LIKE 'command.%' ORDER BY sequence")
     assert [kind for (kind,) in kinds] == ["command.sent", "command.finished", "command.finished"]
 

@@ -268,6 +268,8 @@ class Csms:
         self._not_ready = "stopping"
         self._listeners.close_ocpp()
         self._sessions.hold(Hold.DRAIN)
+        if self._commanding is not None:
+            self._commanding.commander.stop_sending()
         if self._adoption is not None:
             await self._adoption.abort()
         if self._storage is not None:

@@ -151,3 +151,16 @@ async def test_each_command_leaves_its_events(bench: Workbench) -> None:
     events = [(row.kind, bytes(row.body)) for row in await bench.storage.events_after(0, 10)]
     assert [kind for kind, _ in events] == ["station.connected", "command.sent", "command.finished"]
     assert b'"status":"Accepted"' in events[2][1] and b'"outcome":"answered"' in events[2][1]
+
+
+async def test_when_the_server_stops_only_what_is_out_goes_on(bench: Workbench) -> None:
+    connection = await bench.connect()
+    out, waiting = ask(bench, CLEAR), ask(bench, RESET)
+    call = await next_call(connection)
+    commanding(bench).commander.stop_sending()
+    stopping = NotSent(reason="the server is stopping")
+    assert await waiting == stopping
+    assert await ask(bench, RESET) == stopping
+    connection.deliver([3, call[1], {"status": "Accepted"}])
+    assert isinstance(await out, Answered)
+    assert connection.sent == []

@@ -173,13 +173,17 @@ class Commander:
             self._take_back(station_id, command)
             raise
 
-    async def close(self, grace_seconds: float) -> None:
-        """Send nothing more; what waits ends as not sent. For when all connections are gone; what cannot be noted in
-        `grace_seconds`, because the database is away, is not."""
+    def stop_sending(self) -> None:
+        """Send nothing more: what waits ends as not sent, what is out may still be answered. Idempotent."""
         self._is_closed = True
-        for queue in self._queues.values():
+        for queue in list(self._queues.values()):
             for command in list(queue.waiting):
                 self._end_waiting(queue, command, NotSent(reason="the server is stopping"))
+
+    async def close(self, grace_seconds: float) -> None:
+        """`stop_sending`, for when all connections are gone; what cannot be noted in `grace_seconds`, because the
+        database is away, is not."""
+        self.stop_sending()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
             for task in late:
