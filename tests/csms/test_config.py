@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chargewright.csms.config import Settings, load_settings, split_address
+from chargewright.csms.config import Settings, load_settings, split_address, unknown_variables
 from chargewright.errors import ConfigurationError
 
 
@@ -105,3 +105,21 @@ def test_every_setting_is_described() -> None:
 )
 def test_addresses(text: str, expected: tuple[str, int]) -> None:
     assert split_address(text) == expected
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest() -> None:
+    environment = {
+        "CHARGEWRIGHT_UNKNOWN_STATION": "accept",
+        "chargewright_bootstrap_tokn": "a secret",
+        "CHARGEWRIGHT_COLOUR": "red",
+        "CHARGEWRIGHT_DB": "sqlite://",
+        "chargewright_data": "somewhere",
+        "CHARGEWRIGHT_URL": "http://there",
+        "CHARGEWRIGHT_TOKEN": "a secret",
+        "PATH": "/bin",
+    }
+    assert unknown_variables(environment) == [
+        "CHARGEWRIGHT_COLOUR is no setting",
+        "CHARGEWRIGHT_UNKNOWN_STATION is no setting; is CHARGEWRIGHT_UNKNOWN_STATIONS meant?",
+        "chargewright_bootstrap_tokn is no setting; is CHARGEWRIGHT_BOOTSTRAP_TOKEN meant?",
+    ]

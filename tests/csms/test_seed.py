@@ -7,7 +7,7 @@ from tests.csms.bench import Workbench
 from tests.csms.wire import PASSWORD
 
 from chargewright.csms.credentials import CredentialKeeper
-from chargewright.csms.seed import apply_seed, read_seed
+from chargewright.csms.seed import SeedMistakes, apply_seed, read_seed
 from chargewright.errors import ConfigurationError
 
 GOOD = f"""
@@ -154,7 +154,7 @@ def test_what_would_be_right_is_said_in_words_of_the_file(text: str, expected: s
     path.write_text(text)
     with pytest.raises(ConfigurationError) as refused:
         read_seed(path)
-    assert str(refused.value).endswith(f"expected {expected}") or expected in str(refused.value).split("expected ")[-1]
+    assert any(f"expected {expected}" in line for line in str(refused.value).splitlines())
     assert "Input should" not in str(refused.value)
 
 
@@ -169,3 +169,43 @@ async def test_a_profile_that_rose_stays_unless_the_file_names_another(bench: Wo
         station = directory.station("DEPOT-01")
         assert station is not None
         assert station.security_profile == expected
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    path.write_text(
+        '[[station]]\nidentity = "A"\npassword = "short"\ntime_zone = "Mars"\n'
+        '[[station]]\nidentity = "A"\nregistration = "maybe"\n'
+        '[[id_tag]]\nid_tag = "T"\n[[id_tag]]\nid_tag = "t"\nblocked = "no"\n'
+    )
+    with pytest.raises(SeedMistakes) as refused:
+        read_seed(path)
+    lines = str(refused.value).splitlines()
+    named = ["'A' password", "'Mars'", "'maybe'", "'t' blocked", "[[station]] identity: 'A'", "[[id_tag]] id_tag: 't'"]
+    assert len(lines) == len(named) == len(refused.value.mistakes)
+    for line, part in zip(lines, named, strict=True):
+        assert line.startswith(str(path)) and part in line
+    assert "short" not in str(refused.value)
+
+
+def test_of_very_many_mistakes_the_number_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    path.write_text("[[station]]\n" * 100)
+    with pytest.raises(SeedMistakes) as refused:
+        read_seed(path)
+    assert len(str(refused.value).splitlines()) == 41
+    assert str(refused.value).endswith("and 60 more")
+
+
+async def test_every_lost_password_is_told(bench: Workbench, tmp_path: Path) -> None:
+    keeper = CredentialKeeper(b"k" * 32, lambda count: b"s" * count)
+    path = tmp_path / "seed.toml"
+    for line, is_fine in ((f'password = "{PASSWORD}"\n', True), ("", False)):
+        path.write_text("".join(f'[[station]]\nidentity = "{name}"\n{line}' for name in ("L1", "L2")))
+        applying = apply_seed(read_seed(path), bench.storage, bench.csms._directory, keeper.hash)
+        if is_fine:
+            await applying
+            continue
+        with pytest.raises(SeedMistakes) as refused:
+            await applying
+        assert ["'L1'" in line for line in str(refused.value).splitlines()] == [True, False]

@@ -152,6 +152,7 @@ async def test_a_busy_port_is_named(tmp_path: Path) -> None:
             code, message = await asyncio.to_thread(refused, "--data", str(tmp_path / "other"), option, address)
             assert code == serving.ADDRESS_IN_USE
             assert f"cannot listen on {option} {address}" in message
+            assert f"choose another port, as in {option} 127.0.0.1:0" in message
     finally:
         assert await server.stop() == 0
 
@@ -166,6 +167,21 @@ def test_what_is_wrong_with_settings_and_seed_is_named(tmp_path: Path) -> None:
     code, message = refused("--data", str(tmp_path / "data"), CHARGEWRIGHT_DRAIN_SECONDS="-1")
     assert code == serving.CONFIGURATION_WRONG
     assert "CHARGEWRIGHT_DRAIN_SECONDS" in message
+
+
+def test_an_address_of_another_machine_is_told_as_such(tmp_path: Path) -> None:
+    code, message = refused("--data", str(tmp_path / "data"), "--ocpp", "192.0.2.1:9000", "--insecure")
+    assert code == serving.ADDRESS_IN_USE
+    assert "--ocpp 192.0.2.1:9000" in message and "this machine has no such address" in message
+
+
+async def test_a_misspelt_variable_is_warned_of(tmp_path: Path) -> None:
+    code, message = await asyncio.to_thread(
+        refused, "--data", str(tmp_path), "--ocpp", "192.0.2.1:9000", "--insecure", CHARGEWRIGHT_HEARTBEAT_INTERVALL="9"
+    )
+    assert code == serving.ADDRESS_IN_USE
+    assert "CHARGEWRIGHT_HEARTBEAT_INTERVALL" in message
+    assert "CHARGEWRIGHT_HEARTBEAT_INTERVAL_SECONDS" in message
 
 
 def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:

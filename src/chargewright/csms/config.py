@@ -6,6 +6,7 @@ ocpp = "0.0.0.0:9000"
 heartbeat_interval_seconds = 600
 """
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +18,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from chargewright.errors import ConfigurationError
 
-__all__ = ["ENVIRONMENT_PREFIX", "HIDDEN", "Settings", "load_settings", "split_address"]
+__all__ = ["ENVIRONMENT_PREFIX", "HIDDEN", "Settings", "load_settings", "split_address", "unknown_variables"]
 
 ENVIRONMENT_PREFIX = "CHARGEWRIGHT_"
+# Of the same prefix, and read by the operator's command line.
+OTHER_VARIABLES: Final = frozenset({"CHARGEWRIGHT_URL", "CHARGEWRIGHT_TOKEN"})
+# How much alike two names are of which one may be meant for the other (`difflib`).
+_NEAR: Final = 0.7
 # Stands in error messages where a secret would.
 HIDDEN: Final = "(hidden)"
 
@@ -264,6 +269,21 @@ def split_address(address: str) -> tuple[str, int]:
     if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise ValueError(f"{address!r} is not host:port with a port from 0 to 65535")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable of the environment that looks like a setting and is none, with the nearest that
+    there is. Values are not told: they may be secrets."""
+    settings = [name.upper() for name in Settings.model_fields]
+    sentences = []
+    for name in sorted(environment):
+        setting = name.upper().removeprefix(ENVIRONMENT_PREFIX)
+        if setting == name.upper() or setting in settings or name.upper() in OTHER_VARIABLES:
+            continue
+        nearest = difflib.get_close_matches(setting, settings, n=1, cutoff=_NEAR)
+        meant = f"; is {ENVIRONMENT_PREFIX}{nearest[0]} meant?" if nearest else ""
+        sentences.append(f"{name} is no setting{meant}")
+    return sentences
 
 
 def load_settings(arguments: Mapping[str, Any], config: Path | None = None) -> Settings:

@@ -1,6 +1,7 @@
 """Where a CSMS listens: for stations without TLS and with it, and for HTTP. And its certificates, renewed meanwhile."""
 
 import asyncio
+import errno
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +18,15 @@ from chargewright.transport.choice import Listen, implementation
 from chargewright.transport.connection import Limits, Listener
 
 __all__ = ["Addresses", "Listeners"]
+
+# What to do where an address cannot be had.
+_ADVICE: Final = {
+    errno.EADDRINUSE: "; something listens there already: end it, or choose another port, as in {option} {host}:0, "
+    "which takes a free one",
+    errno.EACCES: "; ports below 1024 want privileges: choose another port, as in {option} {host}:0, which takes a "
+    "free one",
+    errno.EADDRNOTAVAIL: "; this machine has no such address: choose one that it has, or 127.0.0.1",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -142,7 +152,8 @@ async def _bound(option: str, address: str, listening: Any) -> Any:
     try:
         return await listening
     except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {option} {address}: {error.strerror or error}") from error
+        advice = _ADVICE.get(error.errno or 0, "").format(option=option, host=address.rpartition(":")[0])
+        raise OSError(error.errno, f"cannot listen on {option} {address}: {error.strerror or error}{advice}") from error
 
 
 def _addresses(listener: Any) -> tuple[str, ...]:

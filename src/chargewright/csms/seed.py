@@ -14,7 +14,7 @@ applied.
 """
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -30,11 +30,13 @@ from chargewright.errors import ConfigurationError
 from chargewright.transport.basic_auth import is_authorization_key, password_from_key
 from chargewright.transport.identity import is_identity
 
-__all__ = ["IdTagSeed", "Seed", "StationSeed", "apply_seed", "read_seed", "stations_with"]
+__all__ = ["IdTagSeed", "Seed", "SeedMistakes", "StationSeed", "apply_seed", "read_seed", "stations_with"]
 
 # Secrets are not repeated in error messages.
 _SECRET_KEYS: Final = frozenset({"password"})
 _HIDDEN: Final = "(hidden)"
+# As many are told as fit on a screen.
+TOLD_MISTAKES: Final = 40
 
 
 class StationSeed(BaseModel):
@@ -127,26 +129,45 @@ class Seed(BaseModel):
     id_tag: tuple[IdTagSeed, ...] = ()
 
 
+class SeedMistakes(ConfigurationError):
+    """Everything that is wrong with a seed, one line each; the attributes are those of the first."""
+
+    def __init__(self, mistakes: Sequence[ConfigurationError]) -> None:
+        first = mistakes[0]
+        super().__init__(first.where, first.key, first.value, first.expected)
+        self.mistakes = tuple(mistakes)
+
+    def __str__(self) -> str:
+        lines = [str(mistake) for mistake in self.mistakes[:TOLD_MISTAKES]]
+        if more := len(self.mistakes) - len(lines):
+            lines.append(f"{self.where}: and {more} more")
+        return "\n".join(lines)
+
+
 def read_seed(path: Path) -> Seed:
-    """Read and check a seed file; raises `ConfigurationError` naming file, entry, value and what would be right."""
+    """Read and check a seed file; raises `ConfigurationError` naming file, entry, value and what would be right, of all
+    mistakes at once (`SeedMistakes`)."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(str(path), "", str(error), "a readable TOML file") from error
+    doubles = [
+        *_doubles(path, document, "station", "identity", str),
+        *_doubles(path, document, "id_tag", "id_tag", str.casefold),
+    ]
     try:
         seed = Seed.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        shown = _HIDDEN if first["type"] == "extra_forbidden" else first["input"]  # a password under a misspelt name
-        raise _explain(path, document, first["loc"], shown, _expected(first)) from error
-    _refuse_doubles(path, "station", "identity", [entry.identity for entry in seed.station], str)
-    _refuse_doubles(path, "id_tag", "id_tag", [entry.id_tag for entry in seed.id_tag], str.casefold)
+        found = error.errors(include_url=False)
+        raise SeedMistakes([*(_explain(path, document, mistake) for mistake in found), *doubles]) from error
+    if doubles:
+        raise SeedMistakes(doubles)
     return seed
 
 
-def _explain(
-    path: Path, document: Mapping[str, Any], location: tuple[int | str, ...], value: object, expected: str
-) -> ConfigurationError:
+def _explain(path: Path, document: Mapping[str, Any], mistake: ErrorDetails) -> ConfigurationError:
+    location = mistake["loc"]
+    value = _HIDDEN if mistake["type"] == "extra_forbidden" else mistake["input"]  # a password under a misspelt name
     table, key, name = str(location[0]), ".".join(str(part) for part in location[2:]), ""
     if len(location) > 1 and isinstance(location[1], int):
         entry = document[table][location[1]]
@@ -155,7 +176,7 @@ def _explain(
     shown = _HIDDEN if key in _SECRET_KEYS else value
     if isinstance(shown, dict):
         shown = {field: _HIDDEN if field in _SECRET_KEYS else content for field, content in shown.items()}
-    return ConfigurationError(str(path), f"[[{table}]]{name} {key}".strip(), shown, expected)
+    return ConfigurationError(str(path), f"[[{table}]]{name} {key}".strip(), shown, _expected(mistake))
 
 
 def _expected(error: ErrorDetails) -> str:
@@ -181,11 +202,17 @@ def stations_with(seeds: Iterable[Seed], stations: Iterable[StationRow]) -> list
     return list(rows.values())
 
 
-def _refuse_doubles(path: Path, table: str, key: str, values: list[str], fold: Callable[[str], str]) -> None:
+def _doubles(
+    path: Path, document: Mapping[str, Any], table: str, key: str, fold: Callable[[str], str]
+) -> Iterator[ConfigurationError]:
+    entries = document.get(table)
     seen: set[str] = set()
-    for value in values:
+    for entry in entries if isinstance(entries, list) else ():
+        value = entry.get(key) if isinstance(entry, dict) else None
+        if not isinstance(value, str):
+            continue  # told of as what it is
         if fold(value) in seen:
-            raise ConfigurationError(str(path), f"[[{table}]] {key}", value, "each one only once")
+            yield ConfigurationError(str(path), f"[[{table}]] {key}", value, "each one only once")
         seen.add(fold(value))
 
 
@@ -204,10 +231,13 @@ async def apply_seed(
     Raises `ConfigurationError`, before anything is written, for a station with a password that the seed names without
     one: a line lost from a file must not open the door.
     """
-    for station in seed.station:
-        known = directory.station(station.identity)
-        if known is not None and known.security_profile != 0 and station.password is None:
-            _refuse_lost_password(station, where)
+    lost = [
+        _lost_password(station, where)
+        for station in seed.station
+        if station.password is None and station.security_profile != 0 and _has_password(directory, station.identity)
+    ]
+    if lost:
+        raise SeedMistakes(lost)
     for station in seed.station:
         known = directory.station(station.identity)
         profile = station.profile
@@ -250,14 +280,14 @@ async def apply_seed(
             directory.put_id_tag(await storage.put_id_tag(wanted))
 
 
-def _refuse_lost_password(station: StationSeed, where: str) -> None:
-    if station.security_profile != 0:
-        raise ConfigurationError(
-            where,
-            f"[[station]] {station.identity!r} password",
-            None,
-            "the password of this station, which has one so far; or security_profile = 0, to let it in without",
-        )
+def _has_password(directory: Directory, identity: str) -> bool:
+    known = directory.station(identity)
+    return known is not None and known.security_profile != 0
+
+
+def _lost_password(station: StationSeed, where: str) -> ConfigurationError:
+    expected = "the password of this station, which has one so far; or security_profile = 0, to let it in without"
+    return ConfigurationError(where, f"[[station]] {station.identity!r} password", None, expected)
 
 
 def _with_id(row: IdTagRow, row_id: int) -> IdTagRow:

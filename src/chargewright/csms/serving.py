@@ -7,6 +7,7 @@ data directory cannot be used.
 import asyncio
 import gc
 import json
+import os
 import signal
 import sys
 from importlib.metadata import entry_points
@@ -17,7 +18,7 @@ import uvloop
 
 from chargewright.csms.allocator import return_large_blocks
 from chargewright.csms.app import Csms
-from chargewright.csms.config import Settings
+from chargewright.csms.config import Settings, unknown_variables
 from chargewright.csms.log import configure_log
 from chargewright.csms.services.data_transfer import VendorExtension
 from chargewright.csms.storage.base import StorageError
@@ -43,6 +44,8 @@ def serve(settings: Settings, *, as_json: bool = False) -> int:
     When it is ready, one line on standard output tells the bound addresses: as JSON, or as a sentence.
     """
     configure_log(settings.log_level)
+    for sentence in unknown_variables(os.environ):
+        _log.warning(sentence)
     if settings.ocpps != "off":
         return_large_blocks()
     try:
