@@ -304,6 +304,28 @@ def test_the_grid_connection_is_a_limit_of_its_own() -> None:
     assert steps(composite_schedule(ProfileSet(), supply, 0, at(), 60, W)) == {0: 30_000}
 
 
+def test_the_example_of_the_documentation() -> None:
+    # BASE stands for 18:45.
+    seven, half_past_six, eight = -42_300, -900, 4_500
+    profiles = ProfileSet()
+    profiles.install(make(MAXIMUM, {0: 40}, number=1, start=-DAY), 0, at())
+    daily = make(DEFAULT, {0: 8}, number=2, kind=RECURRING, recurrency=DAILY, start=seven, duration=12 * 3600)
+    profiles.install(daily, 0, at())
+    power = make(DEFAULT, {0: 3680}, number=3, level=1, start=-DAY, unit=W, phases=1, valid_to=eight)
+    profiles.install(power, 2, at())
+    profiles.install(make(TX, {0: 16, 3600: 24}, number=4, kind=RELATIVE, duration=7200), 1, at())
+    seen = [
+        composite_schedule(profiles, station(2), connector, at(), 7200, A, {1: at(half_past_six)})
+        for connector in (0, 1, 2)
+    ]
+    assert [steps(schedule) for schedule in seen] == [
+        {0: 32, 2700: 40},
+        {0: 16, 2700: 24, 6300: 32},
+        {0: 16, 4500: 32},
+    ]
+    assert [period.number_phases for period in seen[2].charging_schedule_period] == [1, 3]
+
+
 @pytest.mark.parametrize("connector", [-1, 3])
 def test_a_connector_that_there_is_not_is_an_error(connector: int) -> None:
     with pytest.raises(ValueError, match=f"connector {connector}: there are 0 to 2"):
