@@ -76,9 +76,9 @@ def of_purpose(
     ]
 
 
-def maximum_at(installed: list[Installed], now: datetime, switches: Switches) -> Constraint:
+def maximum_at(installed: list[Installed], now: datetime, asked: datetime, switches: Switches) -> Constraint:
     found = [
-        (profile.stack_level, since, profile)
+        (profile.stack_level, min(since, asked), profile)
         for _, since, profile in installed
         if profile.charging_profile_purpose is MAXIMUM
     ]
@@ -93,8 +93,10 @@ def own_at(
     idle: datetime,
     switches: Switches,
 ) -> Constraint:
-    """What TxProfiles or else TxDefaultProfiles say; without transaction one counts as begun at `idle`."""
+    """What TxProfiles or else TxDefaultProfiles say; without transaction one counts as begun at `idle`, and none
+    begins after that."""
     if begun is not None:
+        begun = min(begun, idle)
         own = of_purpose(installed, TX, connector)
         constraint = highest([(profile.stack_level, begun, profile) for profile in own], now, switches)
         if constraint is not None:
@@ -150,7 +152,7 @@ def composite_at(
     switches: Switches,
 ) -> tuple[Fraction, int | None]:
     """The limit and the number of phases (None on DC) that a composite schedule asked for at `idle` says of `now`."""
-    maximum = maximum_at(installed, now, switches)
+    maximum = maximum_at(installed, now, idle, switches)
     if connector:
         outlet = supply.connectors[connector - 1]
         own = own_at(installed, connector, now, begun.get(connector), idle, switches)

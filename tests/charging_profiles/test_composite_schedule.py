@@ -122,7 +122,7 @@ def test_what_is_cleared_no_longer_limits_until_the_stations_own_limit_is_left(g
 def test_the_schedule_is_what_holds_at_each_second(scene: Scene, connector: int, milliseconds: int, unit) -> None:
     seconds = milliseconds / 1000
     horizon = 70
-    begun = {number: since for number, since in scene.begun.items() if since <= seconds}
+    begun = scene.begun
     schedule = composite_schedule(
         scene.profiles,
         scene.supply,
@@ -179,6 +179,12 @@ def test_a_change_between_two_seconds_shows_at_the_later_one() -> None:
     profiles.install(make(DEFAULT, {0: 6, 30: 8}, start=-0.4), 1, at())
     assert steps(composite_schedule(profiles, station(), 1, at(), 60, A)) == {0: 6, 30: 8}
     assert steps(composite_schedule(profiles, station(), 1, at(0.7), 60, A)) == {0: 6, 29: 8}
+
+
+def test_what_began_within_the_millisecond_of_asking_counts_from_its_first_second() -> None:
+    profiles = ProfileSet()
+    profiles.install(make(TX, {0: 6, 20: 8}, kind=RELATIVE), 1, at(0.0004))
+    assert steps(composite_schedule(profiles, station(), 1, at(0.0006), 60, A, {1: at(0.0005)})) == {0: 6, 20: 8}
 
 
 def test_a_duration_of_zero_tells_the_limit_of_now() -> None:

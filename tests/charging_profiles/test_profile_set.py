@@ -214,15 +214,25 @@ def test_of_two_that_cannot_both_be_installed_the_later_one_is_restored() -> Non
 def test_the_limit_is_what_a_scan_of_all_messages_finds(scene: Scene, connector: int, milliseconds: int) -> None:
     now = BASE + timedelta(milliseconds=milliseconds)
     since = scene.begun.get(connector)
-    begun = None if since is None or since * 1000 > milliseconds else stamp(since)
+    begun = None if since is None else stamp(since)
     switches = scene.profiles.switches
     instant = at(milliseconds / 1000)
     found = scene.profiles.limit_at(connector, instant, None if begun is None else at(since))
-    maximum = maximum_at(scene.installed, now, switches)
+    maximum = maximum_at(scene.installed, now, now, switches)
     own = own_at(scene.installed, connector, now, begun, now, switches)
     assert (found.watts, found.amperes, found.phases) == both(maximum, own)
     whole = scene.profiles.limit_at(0, instant)
     assert (whole.watts, whole.amperes, whole.phases) == maximum
+
+
+def test_no_limit_is_lost_when_the_clock_is_set_back() -> None:
+    profiles = ProfileSet(Switches(relative_maximum="accept"))
+    profiles.install(make(MAXIMUM, {0: 20}, number=1, kind=RELATIVE), 0, at(100))
+    profiles.install(make(TX, {0: 10, 60: 12}, number=2, kind=RELATIVE), 1, at(100))
+    assert profiles.limit_at(0, at(40)) == amperes(20)
+    assert profiles.limit_at(1, at(40), at(100)) == amperes(10)
+    assert profiles.next_change(1, at(40), at(100)) == at(100)
+    assert profiles.limit_at(1, at(160), at(100)) == amperes(12)
 
 
 # When it changes.
@@ -345,7 +355,7 @@ class AgainstAList(RuleBasedStateMachine):
         for connector in (1, CONNECTORS):
             limit = self.profiles.limit_at(connector, at(5), at())
             expected = both(
-                maximum_at(self.installed, stamp(5), self.profiles.switches),
+                maximum_at(self.installed, stamp(5), stamp(5), self.profiles.switches),
                 own_at(self.installed, connector, stamp(5), stamp(0), stamp(5), self.profiles.switches),
             )
             assert (limit.watts, limit.amperes, limit.phases) == expected

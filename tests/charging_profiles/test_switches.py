@@ -68,8 +68,8 @@ def test_whether_a_relative_maximum_is_taken_and_that_it_counts_from_its_install
     switches = Switches(relative_maximum="accept")
     assert refused(profile, 0, switches) is None
     profiles = ProfileSet(switches)
-    profiles.install(profile, 0, at(10))
-    assert steps(composite_schedule(profiles, station(), 1, at(), 60, A)) == {0: 32, 10: 6, 40: 8}
+    profiles.install(profile, 0, at(-10))
+    assert steps(composite_schedule(profiles, station(), 1, at(), 60, A)) == {0: 6, 20: 8}
 
 
 @pytest.mark.parametrize(("local", "expected"), [("caps", {0: 32, 50: 6, 60: 32}), ("fills", {0: 40, 50: 6, 60: 32})])

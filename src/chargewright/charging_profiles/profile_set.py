@@ -2,7 +2,8 @@
 
 Instants are whole microseconds since 1970, UTC. `charging_since` is the instant at which the transaction of a connector
 began to charge; None where no transaction runs: then TxDefaultProfiles count as if one began at the instant asked
-about, and TxProfiles do not count.
+about, and TxProfiles do not count. A beginning that lies after the instant asked about, because the clock was set back,
+counts as that instant: no limit is lost by it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -104,7 +105,9 @@ class ProfileSet:
     def limit_at(self, connector_id: int, at: int, charging_since: int | None = None) -> Limit:
         """What holds for a connector at an instant; for connector 0, what all connectors together may take."""
         backwards = self.switches.recurs_backwards
-        maximum = limit_of_entries(self._maximum_entries(), at, recurs_backwards=backwards)
+        if charging_since is not None:
+            charging_since = min(charging_since, at)
+        maximum = limit_of_entries(self._maximum_entries(at), at, recurs_backwards=backwards)
         own = limit_of_entries(self._transaction_entries(connector_id, charging_since), at, recurs_backwards=backwards)
         if own is None and connector_id != 0:
             entries = self._default_entries(connector_id, at if charging_since is None else charging_since)
@@ -114,7 +117,8 @@ class ProfileSet:
     def next_change(self, connector_id: int, at: int, charging_since: int | None = None) -> int | None:
         """The first instant after `at` from which `limit_at` may say something else; None when there is none.
 
-        Never too late; too early only where the limit stays the same over a thousand changes of schedule or more.
+        Never too late; too early only where the limit stays the same over a thousand changes of schedule or more, or
+        where charging begins after `at`.
         """
         walk = self.walk(connector_id, at, charging_since)
         limit, end = walk.at(at)
@@ -130,18 +134,20 @@ class ProfileSet:
     def walk(self, connector_id: int, at: int, charging_since: int | None = None, *, capped: bool = True) -> LimitWalk:
         """The limits of a connector from `at` on; not `capped`: without ChargePointMaxProfiles."""
         backwards = self.switches.recurs_backwards
+        if charging_since is not None:
+            charging_since = min(charging_since, at)
         default_start = at if charging_since is None else charging_since
         defaults = self._default_entries(connector_id, default_start) if connector_id else ()
         return LimitWalk(
-            Timeline(list(self._maximum_entries()) if capped else (), at, recurs_backwards=backwards),
+            Timeline(list(self._maximum_entries(at)) if capped else (), at, recurs_backwards=backwards),
             Timeline(list(self._transaction_entries(connector_id, charging_since)), at, recurs_backwards=backwards),
             Timeline(list(defaults), at, recurs_backwards=backwards),
         )
 
-    def _maximum_entries(self) -> Iterator[Entry]:
+    def _maximum_entries(self, at: int) -> Iterator[Entry]:
         # Nothing begins at the station that a profile could be relative to, but its own installation.
         return (
-            Entry(profile, profile.timing, profile.installed_at)
+            Entry(profile, profile.timing, min(profile.installed_at, at))
             for profile in self._levels(_Purpose.CHARGE_POINT_MAX_PROFILE, 0)
         )
 
