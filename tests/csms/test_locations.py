@@ -2,7 +2,7 @@
 
 import pytest
 
-from chargewright.csms.locations import mask_location, scheme_of
+from chargewright.csms.locations import mask_location, mask_locations_in, scheme_of
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,21 @@ def test_no_secret_is_shown(location: str, shown: str) -> None:
 )
 def test_the_scheme(location: str, scheme: str | None) -> None:
     assert scheme_of(location) == scheme
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no URL: a=b?c=d@e", "no URL: a=b?c=d@e"),
+        ("from ftp://u:p@h/x to https://h/y?k=v now", "from ftp://u:***@h/x to https://h/y?k=*** now"),
+        ('{"a":"s3://b/k?sig=x","b":1}', '{"a":"s3://b/k?sig=***","b":1}'),
+        ("://", "://"),
+    ],
+)
+def test_urls_in_a_text_are_masked(text: str, shown: str) -> None:
+    assert mask_locations_in(text) == shown
+
+
+def test_a_long_word_is_searched_once() -> None:
+    text = "a" * 500_000
+    assert mask_locations_in(f"{text}://u:p@h") == f"{text}://u:***@h"

@@ -30,12 +30,14 @@ def test_secrets_and_personal_data_are_masked_at_any_depth() -> None:
         "password": "p",
         "Authorization": "a",
         "id_tag": "04A2B3C4",
+        "error": "cannot reach ftp://u:p@h/x",
         "body": {"idTag": "AB", "token": "t", "iccid": "8943", "imsi": "232011234567", "n": 1},
     }
     assert mask(None, "info", entry) == {
         "password": "(hidden)",
         "Authorization": "(hidden)",
         "id_tag": "…B3C4",
+        "error": "cannot reach ftp://u:***@h/x",
         "body": {"idTag": "…", "token": "(hidden)", "iccid": "…", "imsi": "…4567", "n": 1},
     }
 

@@ -7,12 +7,14 @@ to the station has the whole text.
 import re
 from typing import Final
 
-__all__ = ["mask_location", "scheme_of"]
+__all__ = ["mask_location", "mask_locations_in", "scheme_of"]
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _BEFORE_HOST: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//|")
 _AUTHORITY: Final = re.compile(r"[^/?#]*")
 _QUERY_VALUE: Final = re.compile(r"(?<==)[^&;]*")
+# No scheme is longer; and a bound keeps the search linear in texts of a single word.
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s\"'<>\\]*")
 
 
 def scheme_of(location: str) -> str | None:
@@ -41,6 +43,11 @@ def mask_location(location: str) -> str:
     if query:
         query = _QUERY_VALUE.sub("***", query) if "=" in query else "***"
     return f"{before}{user}{rest}{question_mark}{query}{hash_mark}{'***' if hash_mark else ''}"
+
+
+def mask_locations_in(text: str) -> str:
+    """The text with every URL in it as `mask_location` shows it."""
+    return _URL.sub(lambda found: mask_location(found[0]), text) if "://" in text else text
 
 
 def _split(text: str, pattern: re.Pattern[str]) -> tuple[str, str]:

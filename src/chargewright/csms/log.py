@@ -7,6 +7,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 
+from chargewright.csms.locations import mask_locations_in
+
 __all__ = ["configure_log", "mask"]
 
 _SECRETS: Final = frozenset({"authorization", "credential", "credential_hash", "key", "password", "secret", "token"})
@@ -15,7 +17,8 @@ _PERSONAL: Final = frozenset({"id_tag", "idtag", "parent_id_tag", "parentidtag",
 
 
 def mask(logger: Any, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: hide secrets wholly, and personal data but for its last four characters, at any depth."""
+    """structlog processor: hide secrets wholly, also those in URLs, and personal data but for its last four
+    characters, at any depth."""
     return _masked(entry)
 
 
@@ -29,6 +32,8 @@ def _masked(entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
             shown[name] = f"…{value[-4:]}" if len(value) > 4 else "…"
         elif isinstance(value, dict):
             shown[name] = _masked(value)
+        elif isinstance(value, str):
+            shown[name] = mask_locations_in(value)
         else:
             shown[name] = value
     return shown

@@ -99,3 +99,12 @@ async def test_warnings_name_their_station(bench: Workbench) -> None:
     request: Any = check("RemoteStopTransaction", {"transactionId": 5})
     found = await desk(bench).bulk_warnings(stations, request)
     assert [text.partition(":")[0] for text in found] == ["A1", "A2", "A3"]
+
+
+async def test_a_signed_link_that_is_not_sent_is_not_stored(bench: Workbench) -> None:
+    request: Any = check("GetDiagnostics", {"location": "https://bucket/x?sig=s3cret"})
+    selection = Selection(all=True)
+    row = await desk(bench).bulk(await desk(bench).select(selection), selection, request)
+    assert (await desk(bench).bulk_progress(row.bulk_id)).states == {"not-sent": 3}
+    for table in ("command", "bulk_command", "event"):
+        assert "s3cret" not in str(await bench.rows(f"SELECT * FROM {table}"))

@@ -9,7 +9,7 @@ from tests.csms.bench import FakeConnection, Workbench
 from tests.csms.commands.asking import commanding, next_call, station
 
 from chargewright.csms.commands.kept import KeptCommands, TooLate
-from chargewright.csms.commands.validation import InvalidCommand
+from chargewright.csms.commands.validation import InvalidCommand, check
 from chargewright.csms.outcomes import QueueFull
 from chargewright.csms.storage.rows.commands import CommandRow
 from chargewright.protocol.v16.core import ChangeConfigurationRequest, ClearCacheRequest, ResetRequest, ResetType
@@ -158,3 +158,18 @@ async def test_a_password_is_not_written_down(quick: Workbench) -> None:
         await keep(quick, ChangeConfigurationRequest(key="authorizationkey", value="00" * 16))
     assert "00" * 16 not in str(refusal.value)
     assert await quick.rows("SELECT * FROM command") == []
+
+
+async def test_a_signed_link_is_stored_only_until_it_is_sent(quick: Workbench) -> None:
+    link = "https://u:pass@bucket/x?sig=s3cret"
+    command_id = await keep(quick, check("GetDiagnostics", {"location": link}))
+    assert json.loads((await row(quick, command_id)).payload) == {"location": link}
+    assert "s3cret" not in str(await quick.rows("SELECT body FROM event"))
+    connection = await quick.connect()
+    call = await next_call(connection)
+    assert call[3] == {"location": link}
+    connection.deliver([4, call[1], "InternalError", f"cannot reach {link}", {}])
+    await ended(quick, command_id)
+    for table in ("command", "event", "diagnostics_upload"):
+        stored = str(await quick.rows(f"SELECT * FROM {table}"))
+        assert "s3cret" not in stored and "pass@" not in stored

@@ -11,7 +11,7 @@ from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.models import Instant, InstantIn, View
 from chargewright.csms.api.paging import PageOf, PageQuery, read_page
 from chargewright.csms.api.parts import ApiParts
-from chargewright.csms.commands.redaction import shown
+from chargewright.csms.commands.redaction import shown_text
 from chargewright.csms.errors import InvalidValue
 from chargewright.csms.outcomes import Answered, Malformed, NotSent, Outcome, QueueFull, Refused, Unanswered
 from chargewright.csms.storage.rows.commands import CommandRow
@@ -54,7 +54,7 @@ class KeptCommand(View):
     station: str
     action: str
     payload: dict[str, Any]
-    """Passwords in it are hidden."""
+    """Passwords and secrets of URLs in it are hidden."""
     state: str
     timeout_seconds: float
     created_at: Instant
@@ -72,7 +72,7 @@ def show(parts: ApiParts, row: CommandRow) -> KeptCommand:
         bulk_id=row.bulk_id,
         station=parts.services.station_admin.identity(row.station_id),
         action=row.action,
-        payload=shown(parts.desk.check(row.action, row.payload.encode())),
+        payload=shown_text(row.payload),
         state=row.state,
         timeout_seconds=row.timeout_seconds,
         created_at=row.created_at,

@@ -187,6 +187,7 @@ class BulkCommands:
     def _end(self, row: CommandRow, request: Message, reason: str) -> None:
         row.state = advance(CommandState(row.state), Cue.NOT_SENDABLE).value
         row.finished_at = row.created_at
+        row.payload = msgspec.json.encode(shown(request)).decode()  # it is not to be sent: its secrets are not kept
         row.outcome = msgspec.json.encode(shown_outcome(NotSent(reason=reason))).decode()
 
     def _end_event(self, row: CommandRow, request: Message, reason: str) -> Record:

@@ -1,11 +1,15 @@
-"""Commands and answers as others may see them: in events, rows and logs. Passwords never get there."""
+"""Commands and answers as others may see them: in events, rows and logs.
 
-import re
+Neither passwords nor what signs a link get there. A command that is still to be sent is stored as it is, and shown as
+here; when it has ended, only what is shown stays.
+"""
+
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from chargewright.csms.locations import mask_location, mask_locations_in
 from chargewright.csms.outcomes import Answered, Malformed, NotSent, Outcome, Refused, Unanswered
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST
 from chargewright.protocol.v16.base import Message
@@ -13,7 +17,7 @@ from chargewright.protocol.v16.coding import encode
 from chargewright.protocol.v16.configuration_keys import CONFIGURATION_KEYS, Access
 from chargewright.protocol.v16.core import ChangeConfigurationRequest
 
-__all__ = ["HIDDEN", "event_payload", "holds_secret", "outcome_body", "shown", "shown_outcome"]
+__all__ = ["HIDDEN", "event_payload", "holds_secret", "outcome_body", "shown", "shown_outcome", "shown_text"]
 
 HIDDEN: Final = "(hidden)"
 # What stations never report, they are not told in the open either (AuthorizationKey).
@@ -22,8 +26,8 @@ SECRET_KEYS: Final = frozenset(
 )
 # The longest payload of a command that its event repeats, in bytes.
 EVENT_PAYLOAD_BYTES: Final = 4096
-# `user:password@` before the host of an address (RFC 3986 §3.2.1).
-_PASSWORD_IN_URL: Final = re.compile(r"(?P<begin>[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s:@]*):[^/?#\s]*@")
+# Members that are the URL of a file; they are masked even where they do not look like one.
+LOCATIONS: Final = frozenset({"location", "remoteLocation"})
 
 
 def holds_secret(request: Message) -> bool:
@@ -32,8 +36,14 @@ def holds_secret(request: Message) -> bool:
 
 
 def shown(message: Message) -> Any:
-    """The JSON object of a request or response, passwords replaced by `(hidden)`."""
+    """The JSON object of a request or response, passwords replaced by `(hidden)` and secrets of URLs by `***`."""
     return _shown(msgspec.json.decode(encode(message)))
+
+
+def shown_text(payload: str) -> Any:
+    """As `shown`, of a payload as it is stored: also of one that was masked before it was, which need not fit its
+    schema any more."""
+    return _shown(msgspec.json.decode(payload))
 
 
 def event_payload(request: Message) -> dict[str, Any]:
@@ -62,8 +72,8 @@ def shown_outcome(outcome: Outcome) -> dict[str, Any]:
             return {
                 "outcome": "refused",
                 "code": outcome.code,
-                "description": outcome.description,
-                "details": dict(outcome.details),
+                "description": mask_locations_in(outcome.description),
+                "details": _shown(dict(outcome.details)),
             }
         case Malformed():
             return {"outcome": "malformed", "reason": outcome.reason}
@@ -75,13 +85,17 @@ def shown_outcome(outcome: Outcome) -> dict[str, Any]:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
-        return _PASSWORD_IN_URL.sub(rf"\g<begin>:{HIDDEN}@", value)
+        return mask_locations_in(value)
     if isinstance(value, list):
         return [_shown(item) for item in value]
     if isinstance(value, dict):
-        out = {name: _shown(item) for name, item in value.items()}
+        out = {name: _member(name, item) for name, item in value.items()}
         # `key` and `value` stand side by side in ChangeConfiguration.req and in the list of GetConfiguration.conf.
         if isinstance(out.get("key"), str) and out["key"].casefold() in SECRET_KEYS and "value" in out:
             out["value"] = HIDDEN
         return out
     return value
+
+
+def _member(name: str, value: Any) -> Any:
+    return mask_location(value) if name in LOCATIONS and isinstance(value, str) else _shown(value)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from chargewright.clock import Clock
 from chargewright.csms.errors import NotFound
 from chargewright.csms.instants import microseconds
-from chargewright.csms.locations import mask_location
+from chargewright.csms.locations import mask_location, mask_locations_in
 from chargewright.csms.outcomes import Answered, Malformed, NotSent, Outcome, Refused, Unanswered
 from chargewright.csms.ports import CallContext, Ledger
 from chargewright.csms.services.diagnostics_states import DIAGNOSTICS, LOG, UploadState
@@ -227,7 +227,9 @@ def _answer(outcome: Outcome) -> tuple[Answer, str | None, str | None]:
         case Answered():
             return Answer.UNANSWERED, f"the answer is a {type(outcome.response).__name__}", None
         case Refused():
-            problem = f"the station answered with CALLERROR {outcome.code} {outcome.description}".strip()
+            problem = (
+                f"the station answered with CALLERROR {outcome.code} {mask_locations_in(outcome.description)}".strip()
+            )
             return Answer.REFUSED, problem, None
         case Malformed() | Unanswered():
             return Answer.UNANSWERED, outcome.reason, None

@@ -40,8 +40,8 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "command.finished": "a command ended: `action`, `outcome` (answered, refused, malformed, unanswered, not-sent), "
     "`status` of the answer, `code` and `description` of a CALLERROR, `reason`; of one that was kept, `commandId` and "
     "its `state`",
-    "command.sent": "a command went to the station: `action`, `payload` without passwords (its length as "
-    "`payloadBytes` where it is long), `commandId`",
+    "command.sent": "a command went to the station: `action`, `payload` without passwords and secrets of URLs "
+    "(its length as `payloadBytes` where it is long), `commandId`",
     "configuration.state": "whether the station has the configuration that is wanted: `state`, `previously`",
     "configuration.wanted": "the operator wants other values: `scope` (a station or a group), `keys`",
     "connector.status": "StatusNotification: `connectorId`, `status`, `errorCode` as sent, `info`, `vendorErrorCode`, "

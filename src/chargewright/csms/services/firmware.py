@@ -13,7 +13,7 @@ from msgspec import structs
 from chargewright.clock import Clock
 from chargewright.csms.errors import NotFound
 from chargewright.csms.instants import microseconds
-from chargewright.csms.locations import mask_location
+from chargewright.csms.locations import mask_location, mask_locations_in
 from chargewright.csms.outcomes import Answered, Malformed, NotSent, Outcome, Refused, Unanswered
 from chargewright.csms.ports import CallContext, Ledger
 from chargewright.csms.services.events import make_event
@@ -281,7 +281,10 @@ def _answer(outcome: Outcome) -> tuple[Answer, str | None]:
         case Answered():
             return Answer.ACCEPTED, None
         case Refused():
-            return Answer.REFUSED, f"the station answered with CALLERROR {outcome.code} {outcome.description}".strip()
+            return (
+                Answer.REFUSED,
+                f"the station answered with CALLERROR {outcome.code} {mask_locations_in(outcome.description)}".strip(),
+            )
         case Malformed() | Unanswered():
             return Answer.UNANSWERED, outcome.reason
         case NotSent():
