@@ -56,12 +56,13 @@ async def test_every_operation_tells_what_it_is_for(bench: Workbench) -> None:
             assert operation.get("tags"), (method, path)
 
 
-async def test_words_of_the_query_have_underscores_and_those_of_bodies_do_not(bench: Workbench) -> None:
+async def test_words_of_urls_have_underscores_and_those_of_bodies_do_not(bench: Workbench) -> None:
     made = current(bench)
     for path, methods in made["paths"].items():
+        assert all(re.fullmatch("[a-z_]+", name) for name in re.findall("{(.*?)}", path)), path
         for method, operation in methods.items():
             for parameter in operation.get("parameters", ()):
-                if parameter["in"] == "query":
+                if parameter["in"] in ("path", "query"):
                     assert re.fullmatch("[a-z_]+", parameter["name"]), (method, path, parameter["name"])
             if path.startswith("/api/"):
                 assert operation["security"] == [{"bearerKey": []}], (method, path)

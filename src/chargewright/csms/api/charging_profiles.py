@@ -191,15 +191,15 @@ def charging_profiles(parts: ApiParts) -> APIRouter:
         return show(row)
 
     @router.delete(
-        "/stations/{identity}/charging-profiles/{chargingProfileId}", summary="Remove a charging profile of a station"
+        "/stations/{identity}/charging-profiles/{charging_profile_id}", summary="Remove a charging profile of a station"
     )
     async def clear_charging_profile(
-        identity: str, chargingProfileId: str, timeout_seconds: TimeoutSeconds = None, force: Force = False
+        identity: str, charging_profile_id: str, timeout_seconds: TimeoutSeconds = None, force: Force = False
     ) -> ClearedChargingProfile:
         """Sends ClearChargingProfile with this id of OCPP's; errors as for commands, 422 too where the station is known
         to have others and not this one, unless forced. To remove several at once, send the command itself."""
         station = admin.known(identity)
-        request = ClearChargingProfileRequest(id=_number(chargingProfileId))
+        request = ClearChargingProfileRequest(id=_number(charging_profile_id))
         answer = await carry_out(station, request, timeout_seconds, force)
         if not isinstance(answer, ClearChargingProfileResponse):
             raise TypeError(f"{type(answer).__name__} is no answer to ClearChargingProfile")
