@@ -170,6 +170,26 @@ def test_a_default_for_all_is_replaced_for_one_connector_alone() -> None:
     assert profiles.limit_at(1, at(50)) == amperes(6)
 
 
+@pytest.mark.parametrize("valid_from", [None, 60])
+def test_a_default_for_all_stays_replaced_while_its_replacement_says_nothing(valid_from: float | None) -> None:
+    profiles = ProfileSet()
+    profiles.install(make(DEFAULT, {0: 6}, number=1, valid_from=-5), 0, at())
+    profiles.install(make(DEFAULT, {0: 9}, number=2, duration=30, valid_from=valid_from), 1, at())
+    assert profiles.limit_at(1, at(40)) == UNLIMITED
+    assert profiles.next_change(1, at(40)) is None
+    profiles.clear(ClearChargingProfileRequest(id=2))
+    assert profiles.limit_at(1, at(40)) == amperes(6)
+
+
+def test_a_default_for_all_comes_back_at_the_later_of_two_instants() -> None:
+    for valid_from in (20, 50, 80):
+        profiles = ProfileSet()
+        profiles.install(make(DEFAULT, {0: 6}, number=1, valid_from=valid_from), 0, at())
+        profiles.install(make(DEFAULT, {0: 9}, number=2, valid_to=50, duration=10), 1, at())
+        assert profiles.limit_at(1, at(49)) == UNLIMITED
+        assert profiles.next_change(1, at(20)) == at(max(valid_from, 50))
+
+
 def test_a_higher_default_for_all_prevails_over_a_lower_one_of_the_connector() -> None:
     profiles = ProfileSet()
     profiles.install(make(DEFAULT, {0: 6}, number=1, level=2), 0, at())

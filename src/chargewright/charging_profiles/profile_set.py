@@ -181,14 +181,14 @@ class ProfileSet:
     def _levels(
         self, purpose: ChargingProfilePurposeType, connector_id: int, *, with_zero: bool = False
     ) -> list[InstalledProfile]:
-        """Highest stack level first, and at one level that of the connector before that of connector 0."""
+        """Highest stack level first; `with_zero`: those of connector 0 among them."""
         place = (purpose, connector_id)
         found = self._sorted.get(place)
         if found is None:
             found = list(self._by_place.get(place, {}).values())
             if with_zero:
                 found += self._by_place.get((purpose, 0), {}).values()
-            found.sort(key=lambda profile: (-profile.stack_level, -profile.connector_id))
+            found.sort(key=lambda profile: -profile.stack_level)
             self._sorted[place] = found
         return found
 
