@@ -16,7 +16,7 @@ from chargewright.transport.connection import (
     Refusal,
     UpgradeRequest,
 )
-from chargewright.transport.tls_server import HandshakeFailed, ServerContext, TlsServer, handshake_failure
+from chargewright.transport.tls_server import BACKLOG, HandshakeFailed, ServerContext, TlsServer, handshake_failure
 
 __all__ = ["FAILED", "NOT_A_WEBSOCKET", "AdmittingListener"]
 
@@ -56,7 +56,7 @@ class AdmittingListener:
     ) -> None:
         """Accept sockets, with TLS where there is a context; `factory` makes the protocol of each. Raises OSError."""
         if ssl_context is None:
-            server = await asyncio.get_running_loop().create_server(factory, host, port)
+            server = await asyncio.get_running_loop().create_server(factory, host, port, backlog=BACKLOG)
             self.serve(server, server.sockets)
         else:
             tls_server = TlsServer(factory, ssl_context, self.limits, self.handshake_failed)

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from chargewright.tls.alerts import HANDSHAKE_SOCKET
 from chargewright.transport.connection import Limits
 
-__all__ = ["HandshakeFailed", "ServerContext", "TlsServer", "handshake_failure"]
+__all__ = ["BACKLOG", "HandshakeFailed", "ServerContext", "TlsServer", "handshake_failure"]
 
 ServerContext: TypeAlias = ssl.SSLContext | Callable[[], ssl.SSLContext]
 """A context for good, or a function that gives the one for the next handshake."""
@@ -22,7 +22,8 @@ ServerContext: TypeAlias = ssl.SSLContext | Callable[[], ssl.SSLContext]
 HandshakeFailed: TypeAlias = Callable[[str, str], None]
 """Told the peer's `host:port` and the reason."""
 
-_BACKLOG: Final = 1024
+# How many connections may wait to be accepted: a storm of all stations of a town, if the system allows as many.
+BACKLOG: Final = 4096
 # As many at a time as other listeners take, so that no storm keeps the loop from its connections.
 _ACCEPTS_AT_A_TIME: Final = 100
 # Without file descriptors accepting is tried again after this time.
@@ -61,7 +62,7 @@ class TlsServer:
                 if family == socket.AF_INET6:
                     listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 listening.bind(address)
-                listening.listen(_BACKLOG)
+                listening.listen(BACKLOG)
         except OSError:
             for listening in self.sockets:
                 listening.close()

@@ -2,19 +2,19 @@
 
 import pytest
 
-from chargewright.csms.api.auth import bearer_key
+from chargewright.csms.api.auth import BearerKey
 from chargewright.csms.api.errors import Problem
 
 
 @pytest.mark.parametrize("header", ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret "])
 def test_the_key_opens(header: str) -> None:
-    bearer_key("s3cret")(header)
+    BearerKey("s3cret").check(header)
 
 
 @pytest.mark.parametrize("header", [None, "", "s3cret", "Basic s3cret", "Bearer", "Bearer S3CRET", "Bearer é"])
 def test_anything_else_does_not(header: str | None) -> None:
     with pytest.raises(Problem) as caught:
-        bearer_key("s3cret")(header)
+        BearerKey("s3cret").check(header)
     assert caught.value.status == 401
     assert caught.value.headers is not None
     assert caught.value.headers["WWW-Authenticate"].startswith("Bearer ")
@@ -24,5 +24,5 @@ def test_anything_else_does_not(header: str | None) -> None:
 @pytest.mark.parametrize("header", [None, "Bearer ", "Bearer None"])
 def test_without_a_key_nobody_may_and_is_told_what_to_set(header: str | None) -> None:
     with pytest.raises(Problem) as caught:
-        bearer_key(None)(header)
+        BearerKey(None).check(header)
     assert "CHARGEWRIGHT_BOOTSTRAP_TOKEN" in caught.value.detail

@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 from fastapi import FastAPI, Request
 
 from chargewright.csms.api.errors import install
-from chargewright.csms.api.limits import BODY_BYTES, BodyLimit
+from chargewright.csms.api.limits import BODY_BYTES, BodyLimit, UrlLimit
 
 LIMIT = 100
 
@@ -48,3 +49,13 @@ async def test_what_is_larger_is_refused_told_or_not() -> None:
 async def test_the_api_has_the_limit(client: httpx.AsyncClient) -> None:
     refused = await client.post("/api/v1/id-tags", content=b"x" * (BODY_BYTES + 1))
     assert refused.status_code == 413
+
+
+@pytest.mark.parametrize("url", ["/a%00b", "/?name=%00"])
+async def test_a_nul_in_the_url_is_refused(url: str) -> None:
+    api = FastAPI()
+    api.add_middleware(UrlLimit)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://api") as client:
+        assert (await client.get("/?name=%01")).status_code == 404
+        refused = await client.get(url)
+    assert refused.status_code == 400 and "U+0000" in refused.json()["detail"]

@@ -1,27 +1,25 @@
 """The REST API as one ASGI application."""
 
 from collections.abc import Callable
-from http import HTTPStatus
 from importlib.metadata import version
 from typing import Final
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI
 
 from chargewright.csms.api import errors
 from chargewright.csms.api.attempts import attempts
-from chargewright.csms.api.auth import SCHEME, bearer_key
+from chargewright.csms.api.auth import BearerKey
 from chargewright.csms.api.bulk_commands import bulk_commands
 from chargewright.csms.api.charging_profiles import charging_profiles
 from chargewright.csms.api.commands import commands
 from chargewright.csms.api.configuration import configuration
 from chargewright.csms.api.connectors import connectors
 from chargewright.csms.api.diagnostics import diagnostics
-from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.events import events
 from chargewright.csms.api.firmware_updates import firmware_updates
 from chargewright.csms.api.groups import groups
 from chargewright.csms.api.id_tags import id_tags
-from chargewright.csms.api.limits import BodyLimit
+from chargewright.csms.api.limits import BodyLimit, UrlLimit
 from chargewright.csms.api.local_lists import local_lists
 from chargewright.csms.api.meter_values import meter_values
 from chargewright.csms.api.parts import ApiParts
@@ -38,8 +36,10 @@ from chargewright.csms.api.transactions import transactions
 __all__ = ["PREFIX", "RESOURCES", "create_api"]
 
 PREFIX: Final = "/api/v1"
-# Every resource under the prefix, each in a module of its own.
+# Every resource under the prefix, each in a module of its own. They are asked in this order whether a path is theirs,
+# which takes 10 µs each: what is asked most often comes first.
 RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
+    commands,
     configuration,
     events,
     id_tags,
@@ -52,7 +52,6 @@ RESOURCES: Final[tuple[Callable[[ApiParts], APIRouter], ...]] = (
     transactions,
     transaction_stops,
     meter_values,
-    commands,
     charging_profiles,
     firmware_updates,
     diagnostics,
@@ -71,20 +70,15 @@ def create_api(parts: ApiParts) -> FastAPI:
     )
     errors.install(api)
     api.add_middleware(BodyLimit)
+    api.add_middleware(UrlLimit)
     api.include_router(probes(parts.not_ready))
     token = parts.settings.bootstrap_token
-    key = Depends(bearer_key(None if token is None else token.get_secret_value()))
+    key = Depends(BearerKey(None if token is None else token.get_secret_value()))
     for resource in RESOURCES:
         api.include_router(
             resource(parts),
             prefix=PREFIX,
-            dependencies=[key, Depends(SCHEME), Depends(_without_nul)],
+            dependencies=[key],
             responses=dict(errors.RESPONSES),
         )
     return api
-
-
-def _without_nul(request: Request) -> None:
-    """No database can look for it, and nothing is named so."""
-    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
-        raise Problem(HTTPStatus.BAD_REQUEST, "The character U+0000 has no place in a URL.")

@@ -1,31 +1,36 @@
 """Who may use the REST API: the holder of the bearer key from the environment."""
 
 import hmac
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import Header
+from fastapi import Request
 from fastapi.security import HTTPBearer
 
 from chargewright.csms.api.errors import Problem
 
-__all__ = ["SCHEME", "bearer_key"]
+__all__ = ["BearerKey"]
 
-# For the OpenAPI document; `bearer_key` does the work.
-SCHEME: Final = HTTPBearer(auto_error=False, scheme_name="bearerKey", description="CHARGEWRIGHT_BOOTSTRAP_TOKEN")
-
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="chargewright"'}
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="chargewright"'}
 
 
-def bearer_key(token: str | None) -> Callable[[str | None], None]:
+class BearerKey(HTTPBearer):
     """A dependency that raises a 401 `Problem` unless the request carries `Authorization: Bearer <token>`.
 
-    Without a token nobody may, and is told what to set.
+    Without a token nobody may, and is told what to set. A coroutine, and one for all: whatever is not one, FastAPI
+    sends to a thread, which takes longer than most routes do.
     """
-    expected = None if token is None else token.encode()
 
-    def check(authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> None:
+    def __init__(self, token: str | None) -> None:
+        super().__init__(auto_error=False, scheme_name="bearerKey", description="CHARGEWRIGHT_BOOTSTRAP_TOKEN")
+        self._expected = None if token is None else token.encode()
+
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]  # nobody is given the key
+        self.check(request.headers.get("authorization"))
+
+    def check(self, authorization: str | None) -> None:
+        """Raise the `Problem` unless that value of the header has the key."""
+        expected = self._expected
         if expected is None:
             raise Problem(
                 HTTPStatus.UNAUTHORIZED,
@@ -37,5 +42,3 @@ def bearer_key(token: str | None) -> Callable[[str | None], None]:
         # key.
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode("latin-1", "replace"), expected):
             raise Problem(HTTPStatus.UNAUTHORIZED, "Send the header `Authorization: Bearer <key>`.", _CHALLENGE)
-
-    return check

@@ -1,4 +1,4 @@
-"""How large a request may be."""
+"""What the URL of a request may hold, and how large its body may be."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
@@ -8,13 +8,30 @@ from starlette.exceptions import HTTPException
 
 from chargewright.csms.api.errors import problem
 
-__all__ = ["BODY_BYTES", "BodyLimit"]
+__all__ = ["BODY_BYTES", "BodyLimit", "UrlLimit"]
 
 BODY_BYTES: Final = 8 * 1024 * 1024
 # Paths whose last segment is this one take more: half a million entries of a local list, one a line.
 LARGE_BODIES: Final = {"local-list": 64 * 1024 * 1024}
 
 Message = MutableMapping[str, Any]
+
+
+class UrlLimit:
+    """ASGI middleware: the character U+0000 in a URL is refused with 400. No database can look for it, and nothing is
+    named so."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
+            refused = problem(HTTPStatus.BAD_REQUEST, "The character U+0000 has no place in a URL.")
+            await refused(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class BodyLimit:
