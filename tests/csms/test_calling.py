@@ -1,11 +1,16 @@
 """Our CALLs of one connection: a deadline by the clock, one end each."""
 
+import gc
 from typing import Any
 
+import pytest
 from tests.csms.bench import FakeConnection, Workbench
 from tests.csms.commands.asking import next_call, station
+from tests.csms.conftest import StartCsms
+from tests.csms.wire import WireStation, eventually
 
 from chargewright.csms.outcomes import Answered, NotSent, Outcome, Unanswered
+from chargewright.csms.session import Session
 from chargewright.protocol.v16.core import ClearCacheRequest
 from chargewright.protocol.v16.datatypes import IdTagInfo
 
@@ -76,3 +81,22 @@ async def test_a_caller_that_fails_harms_nobody(bench: Workbench) -> None:
     call = await next_call(connection)
     connection.deliver([3, call[1], {"status": "Accepted"}])
     assert (await bench.exchange(connection, "Heartbeat", {}))[0] == 3
+
+
+@pytest.mark.parametrize("library", ["picows", "websockets"])
+async def test_ended_sessions_are_freed_without_the_garbage_collector(library: str, start_csms: StartCsms) -> None:
+    csms = await start_csms(websocket=library)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            async with WireStation(f"ws://{csms.addresses.ocpp[0]}", "A1") as connected:
+                await connected.boot()
+            await eventually(lambda: not len(csms._sessions))
+        assert csms._storage is not None
+        await csms._storage.journal.drain()
+        left = [thing for thing in gc.get_objects() if type(thing) is Session]
+    finally:
+        gc.enable()
+    # The newest may still be on its way.
+    assert len(left) <= 1

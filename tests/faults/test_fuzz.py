@@ -111,6 +111,7 @@ async def test_promise_10_no_frame_is_answered_wrongly_or_hurts_a_neighbour(
     assert await database.value("SELECT count(*) FROM quarantine") == 0
     completed = await database.value(
         "SELECT count(*) FROM charging_transaction t JOIN station s ON s.id = t.station_id"
-        " WHERE s.identity = 'CONTROL' AND t.meter_stop = t.meter_start + 1"
+        # Of other stations too, whose registers may be the largest that there are.
+        " WHERE s.identity = 'CONTROL' AND CAST(t.meter_stop AS NUMERIC) = CAST(t.meter_start AS NUMERIC) + 1"
     )
     assert completed == served // 3

@@ -75,6 +75,12 @@ class OutgoingCalls:
         """The connection is over for us: whether our CALL was carried out will not be known."""
         self._end(Unanswered(reason=reason, is_lost=True, close_code=close_code))
 
+    def let_go(self) -> None:
+        """The connection is gone: break the circle with the session, so that both are freed now and not by the garbage
+        collector, which may come only after thousands of reconnects."""
+        self._flush = _nothing_to_flush
+        self._take = _nothing_to_take
+
     def tick(self) -> None:
         """Time out the CALL if it is time for that; called by a timer of the loop."""
         self._rpc.tick(self._clock.monotonic())
@@ -102,3 +108,11 @@ class OutgoingCalls:
                 on_end(outcome)
             except Exception:
                 _log.exception("the end of a command could not be noted")
+
+
+def _nothing_to_flush() -> None:
+    """The connection is gone."""
+
+
+def _nothing_to_take(event: Event) -> None:
+    """The connection is gone."""

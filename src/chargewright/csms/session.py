@@ -189,6 +189,7 @@ class Session:
         self._close_info = info
         self._rpc.connection_lost()
         self._calls.give_up(f"the connection was lost before an answer came (code {info.code})", info.code)
+        self._calls.let_go()
         if self._large is not None:
             self._large.cancel()
         self._sessions.gone(self)

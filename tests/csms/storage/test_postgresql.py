@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from chargewright.clock import SystemClock
+from chargewright.csms.services.events import make_event
 from chargewright.csms.storage.base import (
     ClaimRecord,
     EventRecord,
@@ -316,6 +317,33 @@ async def test_a_database_that_takes_no_connections_is_an_outage_and_no_noise(
     assert [record for record in caplog.records if record.name.startswith("asyncpg")] == []
 
 
+class OutOfStep:
+    """A connection that was lost while asyncpg was in the middle of something."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def is_closed(self) -> bool:
+        closed: bool = self._connection.is_closed()
+        return closed
+
+    def terminate(self) -> None:
+        self._connection.terminate()
+
+    async def execute(self, statement: str) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+
+
+async def test_a_connection_that_is_out_of_step_is_replaced_and_no_unit_blamed(node: Any) -> None:
+    desk = await node()
+    assert await desk.write(make_event("station.connected", {})) is Settlement.DURABLE
+    desk.storage._connection = OutOfStep(desk.storage._connection)
+    assert await desk.write(make_event("station.connected", {})) is Settlement.DURABLE
+    assert desk.storage.journal.statistics()["quarantined"] == 0
+    assert desk.storage.journal.statistics()["retries"] == 1
+    assert await desk.rows("SELECT count(*) FROM event") == [(2,)]
+
+
 async def test_reading_tells_unavailable_from_wrong(node: Any) -> None:
     desk = await node()
     with pytest.raises(StorageError, match="does not exist"):
@@ -332,4 +360,6 @@ def test_errors_of_the_machine_are_told_from_errors_of_the_values(state: str) ->
     error.sqlstate = "23505"
     assert type(storage_error(error, "do it")) is StorageError
     assert isinstance(storage_error(ConnectionResetError(), "do it"), StorageUnavailable)
+    internal = asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+    assert isinstance(storage_error(internal, "do it"), StorageUnavailable)
     assert type(storage_error(UnicodeEncodeError("utf-8", "x", 0, 1, "no"), "do it")) is StorageError

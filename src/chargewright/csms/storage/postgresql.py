@@ -76,13 +76,16 @@ UNAVAILABLE: Final = frozenset(
     }
 )
 
+# An `InternalClientError` is what asyncpg raises when its connection is given up in the middle of a statement.
+_ABOUT_THE_CONNECTION: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 
 def storage_error(error: Exception, purpose: str) -> StorageError:
     """What an error of asyncpg means to us."""
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         kind = StorageUnavailable if state[:2] in UNAVAILABLE or state in UNAVAILABLE else StorageError
-    elif isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError)) and not isinstance(error, ValueError):
+    elif isinstance(error, _ABOUT_THE_CONNECTION) and not isinstance(error, ValueError):
         kind = StorageUnavailable
     else:
         kind = StorageError
@@ -210,12 +213,13 @@ class PostgresqlStorage(Database):
         """Leave no transaction open; a connection that does not answer, or even roll back, is thrown away."""
         if connection.is_closed():
             return
-        if isinstance(error.__cause__ or error, (OSError, asyncio.CancelledError)):  # a TimeoutError is an OSError
+        # A TimeoutError is an OSError.
+        if isinstance(error.__cause__ or error, (OSError, asyncio.CancelledError, asyncpg.InternalClientError)):
             connection.terminate()
             return
         try:
             await connection.execute("ROLLBACK")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*_ABOUT_THE_CONNECTION, asyncpg.PostgresError):
             connection.terminate()
 
     def _committed(self, outcome: Outcome) -> None:
