@@ -14,7 +14,7 @@ EXTRAS = {
     "ctl": ([["--help"], ["ctl", "id-tags", "--help"]], {"serve": "csms"}),
     "csms": ([["--help"], ["serve", "--help"]], {}),
     "console": ([["--help"], ["serve", "--help"]], {}),
-    "station": ([["--help"], ["station", "run", "--help"]], {"ctl": "ctl", "serve": "csms"}),
+    "station": ([["--help"], ["station", "run", "--help"], ["ctl", "id-tags", "--help"]], {"serve": "csms"}),
     "lab": ([["--help"]], {"ctl": "ctl", "serve": "csms"}),
 }
 
