@@ -187,6 +187,14 @@ def test_what_began_within_the_millisecond_of_asking_counts_from_its_first_secon
     assert steps(composite_schedule(profiles, station(), 1, at(0.0006), 60, A, {1: at(0.0005)})) == {0: 6, 20: 8}
 
 
+def test_seconds_count_from_the_millisecond_that_the_answer_names() -> None:
+    profiles = ProfileSet()
+    profiles.install(make(TX, {0: 6, 40: 8}, kind=RELATIVE), 1, at(-10))
+    # The change comes 30.0005 s after BASE.
+    schedule = composite_schedule(profiles, station(), 1, at(0.0007), 60, A, {1: at(-9.9995)})
+    assert steps(schedule) == {0: 6, 31: 8}
+
+
 def test_a_duration_of_zero_tells_the_limit_of_now() -> None:
     profiles = ProfileSet()
     profiles.install(make(DEFAULT, {0: 6}), 1, at())
@@ -303,6 +311,14 @@ def test_the_station_is_the_sum_of_its_connectors_and_at_most_its_maximum() -> N
     profiles.install(make(MAXIMUM, {0: 40, 30: 50}, number=3), 0, at())
     assert steps(composite_schedule(profiles, supply, 0, at(), 60, A)) == {0: 40, 30: 50}
     assert steps(composite_schedule(profiles, supply, 1, at(), 60, A)) == {0: 6, 20: 16}
+
+
+def test_a_default_for_all_counts_for_each_and_not_for_their_sum() -> None:
+    profiles = ProfileSet()
+    profiles.install(make(DEFAULT, {0: 6, 20: 8}), 0, at())
+    assert steps(composite_schedule(profiles, station(2), 0, at(), 60, A)) == {0: 12, 20: 16}
+    assert profiles.next_change(0, at()) is None
+    assert profiles.limit_at(0, at()).is_unlimited
 
 
 def test_the_grid_connection_is_a_limit_of_its_own() -> None:
