@@ -54,5 +54,6 @@ def test_an_extra_alone_runs_its_help(extra: str, wheel: Path, tmp_path: Path) -
         refused = run(command, name)
         assert refused.returncode != 0
         assert f"chargewright[{needed}]" in refused.stdout, refused.stdout
-    library = run(python, "-c", "import chargewright.protocol.v16.core, chargewright.rpc.connection")
+    modules = "protocol.v16.core", "rpc.connection", "charging_profiles.composite_schedule"
+    library = run(python, "-c", "import " + ", ".join(f"chargewright.{name}" for name in modules))
     assert library.returncode == 0, library.stdout
