@@ -54,6 +54,7 @@ from chargewright.csms.sessions import FightRules, Sessions
 from chargewright.csms.side_thread import SideThread
 from chargewright.csms.storage.base import ANY_EPOCH, NO_STATION, Settlement, StationRow, Storage, StorageError, Unit
 from chargewright.csms.storage.sqlite import DirectoryLock
+from chargewright.csms.supervision import Supervisor
 from chargewright.transport.choice import Listen
 from chargewright.transport.connection import (
     GOING_AWAY,
@@ -121,7 +122,7 @@ class Csms:
         self.attempts = Attempts(self._clock.now_microseconds)
         self._sessions.on_turned_away.append(self.attempts.turned_away)
         self._side_thread = SideThread("chargewright large messages")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._supervisor = Supervisor(self._clock)
         self.api: Any = None
 
     # Life.
@@ -255,12 +256,12 @@ class Csms:
         storage.journal.on_pressure = self._on_pressure
         storage.on_claim = self._on_claim
         self._feed.begin()
-        self._begin_task(self._outage.watch(), "outage watch")
-        self._begin_task(self._touch(storage), "last seen")
-        self._begin_task(self._listeners.watch_certificates(), "watch over certificates")
+        self._supervisor.begin(self._outage.watch(), "outage watch")
+        self._supervisor.begin(self._touch(storage), "last seen")
+        self._supervisor.begin(self._listeners.watch_certificates(), "watch over certificates")
         for worker in (*(self._services or ()), *filter(None, (self._commanding,))):
             for name, loop in worker.work().items():
-                self._begin_task(loop(), name)
+                self._supervisor.begin_loop(name, loop)
 
     async def drain(self) -> None:
         """Stop taking anything on, answer what was taken on, and close every connection with 1001; within
@@ -296,10 +297,7 @@ class Csms:
         if self._feed is not None:
             self._feed.end()
         await self._listeners.stop_http(max(LAST_GRACE_SECONDS, deadline - self._clock.monotonic()))
-        tasks, self._tasks = self._tasks, set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._supervisor.end()
         if self._commanding is not None:
             await self._commanding.close()
         self._side_thread.close()
@@ -332,7 +330,7 @@ class Csms:
 
     def reload_certificates(self) -> None:
         """Begin to read the certificates again; what comes of it is logged, and told as an event."""
-        self._begin_task(self._listeners.reload_certificates(), "reload of certificates")
+        self._supervisor.begin(self._listeners.reload_certificates(), "reload of certificates")
 
     def not_ready(self) -> str | None:
         """Why no station should come just now; None when one may."""
@@ -407,13 +405,3 @@ class Csms:
 
     def _new_call_id(self) -> str:
         return str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
-
-    def _begin_task(self, work: Any, name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.error("a task failed", task=task.get_name(), exc_info=task.exception())
