@@ -29,3 +29,11 @@ async def test_what_is_wrong_is_said_by_exit_codes(ctl: Ctl) -> None:
     assert (await ctl("diagnostics", "add", "A1", LOCATION)).exit_code == 5
     assert (await ctl("diagnostics", "add", "A1", LOCATION, "--log-type", "Everything")).exit_code == 2
     assert (await ctl("diagnostics", "show", "nothing")).exit_code == 4
+
+
+async def test_for_an_offline_station_it_is_kept(ctl: Ctl, server: Csms) -> None:
+    kept = json_of(await ctl("diagnostics", "add", "A1", LOCATION, "--keep-until", "2036-01-01T00:00:00Z", "--json"))
+    assert kept["state"] == "kept"
+    listed = json_of(await ctl("commands", "list", "--station", "A1", "--unfinished", "--json"))["items"]
+    assert [item["id"] for item in listed] == [kept["commandId"]]
+    assert "kept" in (await ctl("diagnostics", "list", "--state", "kept")).stdout

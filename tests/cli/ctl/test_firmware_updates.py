@@ -45,3 +45,13 @@ async def test_what_is_wrong_is_said_by_exit_codes(ctl: Ctl) -> None:
     assert (odd.exit_code, "stations know ftp" in odd.stderr) == (2, True)
     assert (await ctl("firmware-updates", "add", "A1", "gopher://h/x", "--force")).exit_code == 5
     assert (await ctl("firmware-updates", "show", "nothing")).exit_code == 4
+
+
+async def test_for_an_offline_station_it_is_kept(ctl: Ctl, server: Csms) -> None:
+    kept = json_of(
+        await ctl("firmware-updates", "add", "A1", LOCATION, "--keep-until", "2036-01-01T00:00:00Z", "--json")
+    )
+    assert kept["state"] == "kept"
+    listed = json_of(await ctl("commands", "list", "--station", "A1", "--unfinished", "--json"))["items"]
+    assert [item["id"] for item in listed] == [kept["commandId"]]
+    assert "kept" in (await ctl("firmware-updates", "list", "--state", "kept")).stdout

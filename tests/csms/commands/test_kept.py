@@ -173,3 +173,15 @@ async def test_a_signed_link_is_stored_only_until_it_is_sent(quick: Workbench) -
     for table in ("command", "event", "diagnostics_upload"):
         stored = str(await quick.rows(f"SELECT * FROM {table}"))
         assert "s3cret" not in stored and "pass@" not in stored
+
+
+async def test_a_reservation_is_not_kept_beyond_its_expiry(quick: Workbench) -> None:
+    expiry = "2026-03-01T12:30:00Z"
+    payload = {"connectorId": 1, "expiryDate": expiry, "idTag": "TAG", "reservationId": 7}
+    command_id = await keep(quick, check("ReserveNow", payload))
+    assert (await row(quick, command_id)).keep_until == quick.clock.now_microseconds() + HOUR // 2
+    quick.clock.advance(1801)
+    connection = await quick.connect()
+    assert (await ended(quick, command_id)).state == "expired"
+    assert connection.sent == []
+    assert await quick.rows("SELECT * FROM reservation") == []

@@ -57,3 +57,10 @@ def test_the_ways_of_the_specification(machine: Machine, told: str) -> None:
 
 def test_a_file_after_all_where_none_was_announced_is_followed() -> None:
     assert DIAGNOSTICS.move("nothing", "Uploading") == ("Uploading", False)
+
+
+@pytest.mark.parametrize("machine", [DIAGNOSTICS, LOG])
+def test_what_is_kept_is_moved_by_its_own_command_alone(machine: Machine) -> None:
+    moves = {answer.value: machine.move("kept", answer)[0] for answer in Answer}
+    assert {after for after in moves.values() if after != "kept"} == {"requested", "not-sent"}
+    assert "kept" not in machine.finished

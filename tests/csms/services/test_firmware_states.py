@@ -80,7 +80,14 @@ def test_what_is_unexpected_is_followed_unless_all_is_over(machine: Machine, sta
 
 @pytest.mark.parametrize("machine", [UNSIGNED, SIGNED])
 def test_what_is_finished_waits_for_nothing(machine: Machine) -> None:
-    running = set(FirmwareState) - machine.finished
+    running = set(FirmwareState) - machine.finished - {FirmwareState.KEPT}
     assert machine.closed < machine.finished
     for state in running:
         assert machine.move(state, "superseded") == ("superseded", True)
+
+
+@pytest.mark.parametrize("machine", [UNSIGNED, SIGNED])
+def test_what_is_kept_is_moved_by_its_own_command_alone(machine: Machine) -> None:
+    moves = {answer.value: machine.move("kept", answer)[0] for answer in Answer}
+    assert {after for after in moves.values() if after != "kept"} == {"requested", "not-sent"}
+    assert "kept" not in machine.finished

@@ -7,6 +7,7 @@ import typer
 
 from chargewright.cli.ctl.client import ANSWER_SECONDS, asking, path
 from chargewright.cli.ctl.output import All, Columns, Json, Limit, print_item, print_page
+from chargewright.cli.ctl.payloads import KeepUntil
 
 __all__ = ["app"]
 
@@ -64,6 +65,7 @@ def add(
     install_date: Annotated[str | None, typer.Option(help="When a signed update is to be installed.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Although it is odd: what the warnings say.")] = False,
     timeout_seconds: Annotated[float | None, typer.Option(min=0.1, help="How long the answer may take.")] = None,
+    keep_until: KeepUntil = None,
     json: Json = False,
 ) -> None:
     """Update the firmware of a station."""
@@ -79,6 +81,6 @@ def add(
     }
     body = {name: value for name, value in members.items() if value is not None}
     with asking(context) as api:
-        query = {"force": force or None, "timeout_seconds": timeout_seconds}
+        query = {"force": force or None, "timeout_seconds": timeout_seconds, "keep_until": keep_until}
         seconds = ANSWER_SECONDS + (timeout_seconds or ANSWER_SECONDS)
         print_item(api.ask("POST", "/firmware-updates", query=query, body=body, answer_seconds=seconds), as_json=json)

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from chargewright.csms.api.commands import Force, TimeoutSeconds
+from chargewright.csms.api.commands import Force, KeepUntil, TimeoutSeconds
 from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.models import Body, Instant, InstantIn, View
 from chargewright.csms.api.outcomes import failure
 from chargewright.csms.api.paging import PageOf, PageQuery, read_page
 from chargewright.csms.api.parts import ApiParts
-from chargewright.csms.api.upkeep_commands import ask_upload, stamp
+from chargewright.csms.api.upkeep_commands import ask_upload, keep_upload, stamp
 from chargewright.csms.outcomes import Answered
 from chargewright.csms.services.diagnostics import UploadRequest
 from chargewright.csms.services.diagnostics_states import UploadState
@@ -78,6 +78,13 @@ class DiagnosticsUploadHistory(DiagnosticsUpload):
     history: list[UploadStatus]
 
 
+class KeptDiagnosticsUpload(DiagnosticsUpload):
+    """One upload whose command was kept."""
+
+    command_id: str
+    """Of the command, which can be read and taken back under `/commands`."""
+
+
 class NewDiagnosticsUpload(Body):
     """What is to be uploaded, and where to. With `logType` it is asked for with GetLog."""
 
@@ -99,15 +106,37 @@ def diagnostics(parts: ApiParts) -> APIRouter:
     def show(row: DiagnosticsUploadRow) -> DiagnosticsUpload:
         return DiagnosticsUpload(**_members(row, admin.identity(row.station_id)))
 
-    @router.post("", summary="Let a station upload diagnostics or a log", status_code=HTTPStatus.CREATED)
+    @router.post(
+        "",
+        summary="Let a station upload diagnostics or a log",
+        status_code=HTTPStatus.CREATED,
+        response_model=DiagnosticsUpload,
+        responses={202: {"description": "Kept; see Location", "model": KeptDiagnosticsUpload}},
+    )
     async def order_upload(
-        body: NewDiagnosticsUpload, response: Response, timeout_seconds: TimeoutSeconds = None, force: Force = False
-    ) -> DiagnosticsUpload:
+        body: NewDiagnosticsUpload,
+        response: Response,
+        timeout_seconds: TimeoutSeconds = None,
+        keep_until: KeepUntil = None,
+        force: Force = False,
+    ) -> DiagnosticsUpload | Response:
         """Answers when the station has answered: 201 where it will do it or has nothing to upload (state `nothing`),
         409 where it refuses or is offline, 502 where it sent CALLERROR, 504 where nothing came in time. What became
-        of it stands under `/diagnostics` in any case; problems name its `id`."""
+        of it stands under `/diagnostics` in any case; problems name its `id`. With `keep_until` 202 at
+        once: it is `kept` until the station is there, or `not-sent` when that time is over."""
         station = admin.known(body.station)
         request = await _request(body)
+        if keep_until is not None:
+            row, command = await keep_upload(
+                parts, station, request, keep_until=keep_until, force=force, timeout_seconds=timeout_seconds
+            )
+            kept = KeptDiagnosticsUpload(**_members(row, body.station), command_id=command.command_id)
+            return Response(
+                kept.model_dump_json(by_alias=True),
+                HTTPStatus.ACCEPTED,
+                {"Location": f"/api/v1/diagnostics/{row.upload_id}"},
+                "application/json",
+            )
         row, outcome = await ask_upload(parts, station, request, force=force, timeout_seconds=timeout_seconds)
         if not isinstance(outcome, Answered):
             problem = failure(outcome)

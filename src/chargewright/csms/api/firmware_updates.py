@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, model_validator
 
-from chargewright.csms.api.commands import Force, TimeoutSeconds
+from chargewright.csms.api.commands import Force, KeepUntil, TimeoutSeconds
 from chargewright.csms.api.errors import Problem
 from chargewright.csms.api.models import Body, Instant, InstantIn, View
 from chargewright.csms.api.outcomes import failure
 from chargewright.csms.api.paging import PageOf, PageQuery, read_page
 from chargewright.csms.api.parts import ApiParts
-from chargewright.csms.api.upkeep_commands import ask_update, stamp
+from chargewright.csms.api.upkeep_commands import ask_update, keep_update, stamp
 from chargewright.csms.instants import moment
 from chargewright.csms.outcomes import Answered
 from chargewright.csms.services.firmware import UpdateRequest, refused_unsigned
@@ -71,6 +71,13 @@ class FirmwareUpdateHistory(FirmwareUpdate):
     history: list[FirmwareStatus]
 
 
+class KeptFirmwareUpdate(FirmwareUpdate):
+    """One update whose command was kept."""
+
+    command_id: str
+    """Of the command, which can be read and taken back under `/commands`."""
+
+
 class NewFirmwareUpdate(Body):
     """What is to be installed. With `signingCertificate` and `signature` it is a signed update."""
 
@@ -102,15 +109,37 @@ def firmware_updates(parts: ApiParts) -> APIRouter:
     def show(row: FirmwareUpdateRow) -> FirmwareUpdate:
         return FirmwareUpdate(**_members(row, admin.identity(row.station_id)))
 
-    @router.post("", summary="Update the firmware of a station", status_code=HTTPStatus.CREATED)
+    @router.post(
+        "",
+        summary="Update the firmware of a station",
+        status_code=HTTPStatus.CREATED,
+        response_model=FirmwareUpdate,
+        responses={202: {"description": "Kept; see Location", "model": KeptFirmwareUpdate}},
+    )
     async def order_firmware_update(
-        body: NewFirmwareUpdate, response: Response, timeout_seconds: TimeoutSeconds = None, force: Force = False
-    ) -> FirmwareUpdate:
+        body: NewFirmwareUpdate,
+        response: Response,
+        timeout_seconds: TimeoutSeconds = None,
+        keep_until: KeepUntil = None,
+        force: Force = False,
+    ) -> FirmwareUpdate | Response:
         """Answers when the station has answered: 201 where it will do it, 409 where it refuses or is offline, 502
         where it sent CALLERROR, 504 where nothing came in time. What became of it stands under `/firmware-updates`
-        in any case; problems name its `id`."""
+        in any case; problems name its `id`. With `keep_until` 202 at
+        once: it is `kept` until the station is there, or `not-sent` when that time is over."""
         station = admin.known(body.station)
         request = await _request(body)
+        if keep_until is not None:
+            row, command = await keep_update(
+                parts, station, request, keep_until=keep_until, force=force, timeout_seconds=timeout_seconds
+            )
+            kept = KeptFirmwareUpdate(**_members(row, body.station), command_id=command.command_id)
+            return Response(
+                kept.model_dump_json(by_alias=True),
+                HTTPStatus.ACCEPTED,
+                {"Location": f"/api/v1/firmware-updates/{row.update_id}"},
+                "application/json",
+            )
         row, outcome = await ask_update(parts, station, request, force=force, timeout_seconds=timeout_seconds)
         url = f"/api/v1/firmware-updates/{row.update_id}"
         if not isinstance(outcome, Answered):

@@ -45,13 +45,15 @@ class StationLink(Protocol):
 
 class Command:
     """One command on its way. `before_sending` is awaited with the connection that it will go over, and may raise a
-    `ChargewrightError` so that it does not go; `after` is awaited with its outcome, instead of telling events."""
+    `ChargewrightError` so that it does not go; `after` is awaited with its outcome, instead of telling events. For one
+    that `is_kept` it is no end that it was not sent: who keeps it has the end noted."""
 
     __slots__ = (
         "after",
         "before_sending",
         "deadline",
         "ended",
+        "is_kept",
         "outcome",
         "request",
         "state",
@@ -66,12 +68,15 @@ class Command:
         deadline: float,
         before_sending: Callable[[StationLink], Awaitable[None]] | None = None,
         after: Callable[[Outcome], Awaitable[None]] | None = None,
+        *,
+        is_kept: bool = False,
     ) -> None:
         self.station = station
         self.request = request
         self.deadline = deadline  # monotonic
         self.before_sending = before_sending
         self.after = after
+        self.is_kept = is_kept
         self.state: CommandState = INITIAL
         self.outcome: Outcome | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -148,6 +153,7 @@ class Commander:
         timeout_seconds: float | None = None,
         before_sending: Callable[[StationLink], Awaitable[None]] | None = None,
         after: Callable[[Outcome], Awaitable[None]] | None = None,
+        is_kept: bool = False,
     ) -> Outcome:
         """`send` for those who write the command down themselves; see `Command`."""
         station = self._directory.station_by_id(station_id)
@@ -155,7 +161,7 @@ class Commander:
             return NotSent(reason="the server is stopping" if self._is_closed else "the station is not known")
         seconds = self._timeout_seconds if timeout_seconds is None else timeout_seconds
         link = self._link(station_id, request)
-        command = Command(station, request, self._clock.monotonic() + seconds, before_sending, after)
+        command = Command(station, request, self._clock.monotonic() + seconds, before_sending, after, is_kept=is_kept)
         if isinstance(link, NotSent):
             # Told at once: whoever wants to wait for the station says so with `keep_until`.
             self._conclude(command, link)
@@ -283,16 +289,20 @@ class Commander:
         self.counts[command.state] += 1
         self._begin(self._note(command, outcome), f"end of command {command.action}")
 
+    async def note(self, station: StationRow, request: Message, outcome: Outcome) -> None:
+        """The bookkeeping after the end of a command; what fails is logged."""
+        for note in (learn_size, *NOTES.get(type(request), ())):
+            try:
+                await note(request, outcome, station, self.services)
+            except Exception:
+                action = ACTION_OF_REQUEST[type(request)].name
+                _log.exception("the end of a command was not noted", station=station.identity, action=action)
+
     async def _note(self, command: Command, outcome: Outcome) -> None:
         station = command.station
         try:
-            for note in (learn_size, *NOTES.get(type(command.request), ())):
-                try:
-                    await note(command.request, outcome, station, self.services)
-                except Exception:
-                    _log.exception(
-                        "the end of a command was not noted", station=station.identity, action=command.action
-                    )
+            if not (command.is_kept and isinstance(outcome, NotSent)):
+                await self.note(station, command.request, outcome)
             if command.after is not None:
                 await command.after(outcome)
             else:

@@ -10,7 +10,7 @@ from chargewright.csms.commands.validation import COMMANDS, check, warnings_of
 from chargewright.csms.errors import NotFound
 from chargewright.csms.outcomes import Outcome
 from chargewright.csms.services.registry import Services
-from chargewright.csms.storage.base import StationRow
+from chargewright.csms.storage.base import Record, StationRow
 from chargewright.csms.storage.rows.commands import BulkCommandRow, CommandRow
 from chargewright.protocol.v16.base import Message
 
@@ -47,12 +47,21 @@ class CommandDesk:
         return await self._commander.send(station.id, request, timeout_seconds=timeout_seconds)
 
     async def keep(
-        self, station: StationRow, request: Message, *, keep_until: int, timeout_seconds: float | None = None
+        self,
+        station: StationRow,
+        request: Message,
+        *,
+        keep_until: int,
+        timeout_seconds: float | None = None,
+        alongside: Sequence[Record] = (),
     ) -> CommandRow:
-        """Write it down, to be sent as soon as the station is there, until the instant `keep_until` (µs). Returns at
-        once, when it is durable. Raises `QueueFull`, `InvalidCommand` for a command with a password,
+        """Write it down, to be sent as soon as the station is there, until the instant `keep_until` (µs), a reservation
+        no later than its expiryDate; and in the same unit what else belongs to it. Returns at once, when it is durable.
+        Raises `QueueFull`, `InvalidCommand` for a command with a password,
         `StorageUnavailable`, `StorageError`."""
-        return await self._kept.keep(station, request, keep_until=keep_until, timeout_seconds=timeout_seconds)
+        return await self._kept.keep(
+            station, request, keep_until=keep_until, timeout_seconds=timeout_seconds, alongside=alongside
+        )
 
     async def get(self, command_id: str) -> CommandRow:
         """A kept command, or one station's part of a bulk command. Raises `NotFound`."""

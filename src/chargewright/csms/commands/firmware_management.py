@@ -40,7 +40,7 @@ def running_doubts(
     request_id: int | None = None,
 ) -> Iterable[str]:
     """What is going on at the station already, and whether its number is to be used a second time."""
-    running = [row for row in jobs if row.state not in ("requested", "unanswered")]
+    running = [row for row in jobs if row.state not in ("kept", "requested", "unanswered")]
     if running:
         yield f"{station.identity} has {what} going on, which is {running[0].state}: it may be given up or this refused"
     if request_id is not None and any(row.request_id == request_id for row in jobs):

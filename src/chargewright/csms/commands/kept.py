@@ -7,7 +7,8 @@ station, when the station has settled; those without `keep_until` at once or not
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from chargewright.csms.commands.states import CUE_OF_OUTCOME, CommandState, Cue,
 from chargewright.csms.commands.validation import COMMANDS, InvalidCommand
 from chargewright.csms.directory import Directory
 from chargewright.csms.errors import Conflict
+from chargewright.csms.instants import microseconds
 from chargewright.csms.outcomes import NotSent, Outcome, QueueFull, Unanswered
 from chargewright.csms.ports import Ledger
 from chargewright.csms.services.events import make_event
@@ -30,6 +32,7 @@ from chargewright.errors import ChargewrightError
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.coding import decode, encode
+from chargewright.protocol.v16.reservation import ReserveNowRequest
 
 __all__ = ["KeptCommands", "TooLate"]
 
@@ -39,6 +42,12 @@ _PAGE: Final = 200
 LOOK_SECONDS: Final = 5.0
 # How long commands for many stations, which a restart interrupted, wait for their stations, in seconds.
 RESTART_SECONDS: Final = 300.0
+
+# What services are told of a kept command that ended so.
+_NEVER_SENT: Final[Mapping[CommandState, str]] = {
+    CommandState.EXPIRED: "the station did not come while the command was kept",
+    CommandState.CANCELLED: "it was taken back",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -100,6 +109,9 @@ class KeptCommands:
     ) -> CommandRow:
         """A new command, not written yet. Raises `InvalidCommand` where it holds a password: that is not written."""
         action = ACTION_OF_REQUEST[type(request)]
+        if keep_until is not None and isinstance(request, ReserveNowRequest):
+            # No station should be told to reserve a connector until yesterday.
+            keep_until = min(keep_until, microseconds(request.expiry_date.in_zone(UTC)))
         if holds_secret(request):
             expected = "a command without a password: it would be stored; send it while the station is connected"
             raise InvalidCommand(action.name, "value", None, expected)
@@ -116,18 +128,30 @@ class KeptCommands:
         )
 
     async def keep(
-        self, station: StationRow, request: Message, *, keep_until: int, timeout_seconds: float | None = None
+        self,
+        station: StationRow,
+        request: Message,
+        *,
+        keep_until: int,
+        timeout_seconds: float | None = None,
+        alongside: Sequence[Record] = (),
     ) -> CommandRow:
-        """Write a command down, to be sent when the station is there, until `keep_until` (µs). Its time limit begins
-        when it is its turn. Raises `QueueFull`, `InvalidCommand`, `StorageUnavailable`, `StorageError`."""
+        """Write a command down, to be sent when the station is there, until `keep_until` (µs), a reservation no later
+        than its expiryDate; and in the same unit what else belongs to it. Its time limit begins when it is its turn.
+        Raises `QueueFull`, `InvalidCommand`, `StorageUnavailable`, `StorageError`."""
         waiting = self._unfinished.get(station.id, 0)
         if waiting >= self._per_station:
             raise QueueFull(f"{waiting} commands are kept for {station.identity}: no more than that are allowed")
         row = self.row(station, request, keep_until=keep_until, timeout_seconds=timeout_seconds)
-        body = {"commandId": row.command_id, "action": row.action, "keepUntil": keep_until, **event_payload(request)}
+        body = {
+            "commandId": row.command_id,
+            "action": row.action,
+            "keepUntil": row.keep_until,
+            **event_payload(request),
+        }
         self._unfinished[station.id] = waiting + 1
         try:
-            await self._ledger.write(station.id, row, make_event("command.kept", body))
+            await self._ledger.write(station.id, row, make_event("command.kept", body), *alongside)
         except StorageError:
             self._count_down(station.id)
             raise
@@ -267,6 +291,7 @@ class KeptCommands:
                 timeout_seconds=row.timeout_seconds,
                 before_sending=lambda link: self._write_sent(row, request, link),
                 after=lambda outcome: self._write_end(row, request, outcome),
+                is_kept=row.keep_until is not None,
             )
         except QueueFull as error:
             _log.warning("a kept command waits for room in the queue", error=str(error))
@@ -283,12 +308,13 @@ class KeptCommands:
 
     async def _write_end(self, row: CommandRow, request: Message, outcome: Outcome) -> None:
         if row.finished_at is not None:
-            return  # cancelled
+            await self._note(row, request, outcome)  # cancelled, and prepared all the same
+            return
         state = CommandState(row.state)
         is_kept = row.keep_until is not None
         if isinstance(outcome, NotSent):
             if not is_kept:
-                await self._finish(row, advance(state, Cue.NOT_SENDABLE), outcome)
+                await self._finish(row, advance(state, Cue.NOT_SENDABLE), outcome, is_noted=True)
             elif state is CommandState.SENT:
                 row.state = advance(state, Cue.RETURNED).value
                 await self._ledger.write(row.station_id, row)
@@ -298,14 +324,17 @@ class KeptCommands:
             if COMMANDS[row.action].is_repeatable:
                 await self._ledger.write(row.station_id, row)
             else:
-                await self._finish(row, CommandState.UNKNOWN, outcome)
+                await self._finish(row, CommandState.UNKNOWN, outcome, is_noted=True)
             return
-        await self._finish(row, advance(state, CUE_OF_OUTCOME[type(outcome)]), outcome)
+        await self._finish(row, advance(state, CUE_OF_OUTCOME[type(outcome)]), outcome, is_noted=True)
 
     # Ends.
 
-    async def _finish(self, row: CommandRow, state: CommandState, outcome: Outcome | None) -> None:
-        """Write the end of a command and its event in one unit; passwords in it are not kept any longer."""
+    async def _finish(
+        self, row: CommandRow, state: CommandState, outcome: Outcome | None, *, is_noted: bool = False
+    ) -> None:
+        """Write the end of a command and its event in one unit; passwords in it are not kept any longer. `is_noted`:
+        the services concerned know of it already."""
         request = decode(COMMANDS[row.action].request, row.payload.encode())
         ended = msgspec.structs.replace(
             row,
@@ -327,6 +356,16 @@ class KeptCommands:
             raise
         row.state, row.payload, row.outcome = ended.state, ended.payload, ended.outcome
         self._count_down(row.station_id)
+        reason = _NEVER_SENT.get(state)
+        if outcome is None and reason is not None:
+            outcome = NotSent(reason=reason)
+        if outcome is not None and not is_noted:
+            await self._note(row, request, outcome)
+
+    async def _note(self, row: CommandRow, request: Message, outcome: Outcome) -> None:
+        station = self._directory.station_by_id(row.station_id)
+        if station is not None:
+            await self._commander.note(station, request, outcome)
 
     def _has_expired(self, row: CommandRow) -> bool:
         now = self._clock.now_microseconds()

@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import Any, Final, TypeAlias
 
 from chargewright.clock import Clock
-from chargewright.csms.errors import NotFound
+from chargewright.csms.errors import Conflict, NotFound
 from chargewright.csms.instants import microseconds
 from chargewright.csms.locations import mask_location, mask_locations_in
 from chargewright.csms.outcomes import Answered, Malformed, NotSent, Outcome, Refused, Unanswered
@@ -18,7 +18,7 @@ from chargewright.csms.ports import CallContext, Ledger
 from chargewright.csms.services.diagnostics_states import DIAGNOSTICS, LOG, UploadState
 from chargewright.csms.services.events import make_event
 from chargewright.csms.services.firmware import REQUEST_NUMBERS
-from chargewright.csms.services.jobs import FOLLOW_UP_MICROSECONDS, Answer, JobBook, Machine
+from chargewright.csms.services.jobs import FOLLOW_UP_MICROSECONDS, KEPT, Answer, JobBook, Machine, Write
 from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import EventRecord, StationRow, Storage
 from chargewright.csms.storage.rows.upkeep import DiagnosticsStatusRow, DiagnosticsUploadRow
@@ -32,7 +32,8 @@ UploadRequest: TypeAlias = GetDiagnosticsRequest | GetLogRequest
 
 # The `kind` of an upload that GetDiagnostics asked for; those of GetLog are its log types.
 KIND_DIAGNOSTICS: Final = "Diagnostics"
-_ASKED: Final = frozenset({UploadState.REQUESTED.value, UploadState.UNANSWERED.value})
+_NOT_LEFT: Final = frozenset({UploadState.KEPT.value, UploadState.REQUESTED.value})
+_ASKED: Final = _NOT_LEFT | {UploadState.UNANSWERED.value}
 
 
 class DiagnosticsService(Service):
@@ -73,27 +74,45 @@ class DiagnosticsService(Service):
 
     # The command.
 
-    async def asking(self, station: StationRow, request: UploadRequest) -> DiagnosticsUploadRow:
-        """The row of an upload that is about to be asked for, written unless it is there; raises `StorageError`."""
-        known = self._asked(station.id, request)
-        if known is not None:
-            return known
+    async def asking(
+        self, station: StationRow, request: UploadRequest, *, keep: Write | None = None
+    ) -> DiagnosticsUploadRow:
+        """The row of an upload that is about to be asked for, written unless it is there; raises `StorageError`.
+
+        With `keep`, of one whose command is kept: `keep` writes the row together with the command, and raises what it
+        raises; a `Conflict` where the same is asked for already.
+        """
+        known = await self._asked(station.id, request)
+        if keep is not None and known is not None and known.state != UploadState.UNANSWERED:
+            raise Conflict(f"The same upload is asked for already: {known.upload_id} is {known.state}.")
+        if known is not None and keep is None:
+            return await self._on_its_way(known)
         now = self._clock.now_microseconds()
-        row = self._new_row(station, request, now)
+        state = UploadState.REQUESTED if keep is None else UploadState.KEPT
+        row = self._new_row(station, request, state, now)
         overflow = self._book.overflow(station.id, now)
         body: dict[str, Any] = {"uploadId": row.upload_id, "kind": row.kind, "location": row.location}
         if row.request_id is not None:
             body["requestId"] = row.request_id
+        if keep is not None:
+            body["kept"] = True
         event = make_event("diagnostics.requested", body)
-        await self._book.write(station.id, event, *map(_state_event, overflow), rows=(row, *overflow))
+        await self._book.write(station.id, event, *map(_state_event, overflow), rows=(row, *overflow), write=keep)
+        return row
+
+    async def _on_its_way(self, row: DiagnosticsUploadRow) -> DiagnosticsUploadRow:
+        if row.state == UploadState.KEPT:
+            row = self._book.moved(row, Answer.REQUESTED, self._clock.now_microseconds())[0]
+            await self._book.write(row.station_id, _state_event(row), rows=(row,))
         return row
 
     async def asked(self, station: StationRow, request: UploadRequest, outcome: Outcome) -> None:
         """Note how the command ended, and the name of the file."""
-        row = self._asked(station.id, request) or self._running(station.id, request)
+        row = await self._asked(station.id, request)
+        if row is None and isinstance(outcome, NotSent):
+            return  # it was never written down, and nothing happened
+        row = row or self._running(station.id, request)
         if row is None:
-            if isinstance(outcome, NotSent):
-                return  # it was never written down, and nothing happened
             row = await self.asking(station, request)
         now = self._clock.now_microseconds()
         answer, problem, file_name = _answer(outcome)
@@ -105,10 +124,11 @@ class DiagnosticsService(Service):
             changed += self._displaced(row, outcome, now)
         await self._book.write(station.id, *map(_state_event, changed), rows=tuple(changed))
 
-    def _asked(self, station_id: int, request: UploadRequest) -> DiagnosticsUploadRow | None:
+    async def _asked(self, station_id: int, request: UploadRequest) -> DiagnosticsUploadRow | None:
         """The upload whose command this is, and which has not got an answer."""
         jobs = self._book.jobs(station_id)
-        return next((row for row in jobs if row.state in _ASKED and _is_of(row, request)), None)
+        here = next((row for row in jobs if row.state in _ASKED and _is_of(row, request)), None)
+        return here or await self._book.kept(station_id, lambda row: _is_of(row, request))
 
     def _running(self, station_id: int, request: UploadRequest) -> DiagnosticsUploadRow | None:
         """The upload whose command this is, told of by the station before it answered."""
@@ -127,10 +147,12 @@ class DiagnosticsService(Service):
         return [
             self._book.moved(row, cue, now, problem=f"by upload {new.upload_id}")[0]
             for row in older
-            if (row.kind != KIND_DIAGNOSTICS) == is_log and row.state != UploadState.REQUESTED
+            if (row.kind != KIND_DIAGNOSTICS) == is_log and row.state not in _NOT_LEFT
         ]
 
-    def _new_row(self, station: StationRow, request: UploadRequest, now: int) -> DiagnosticsUploadRow:
+    def _new_row(
+        self, station: StationRow, request: UploadRequest, state: UploadState, now: int
+    ) -> DiagnosticsUploadRow:
         location, oldest, latest = _bounds(request)
         is_log = isinstance(request, GetLogRequest)
         return DiagnosticsUploadRow(
@@ -143,7 +165,7 @@ class DiagnosticsService(Service):
             latest_at=latest,
             retries=None if isinstance(request.retries, UnsetType) else request.retries,
             retry_interval_seconds=None if isinstance(request.retry_interval, UnsetType) else request.retry_interval,
-            state=UploadState.REQUESTED.value,
+            state=state.value,
             created_at=now,
             changed_at=now,
         )
@@ -179,7 +201,7 @@ class DiagnosticsService(Service):
     def _of_status(
         self, call: CallContext, status: str, is_log: bool, request_id: int | None
     ) -> DiagnosticsUploadRow | None:
-        jobs = self._book.jobs(call.station.id, call.unit.epoch)
+        jobs = [row for row in self._book.jobs(call.station.id, call.unit.epoch) if row.state != KEPT]
         if request_id is not None:
             return next((row for row in jobs if row.request_id == request_id), None)
         # One whose command is only on its way comes after one that is running; one of the other kind last of all, for

@@ -50,13 +50,13 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "`messageId`, `error`",
     "data_transfer.received": "DataTransfer: `vendorId`, `messageId`, `status` is our answer",
     "diagnostics.requested": "diagnostics or a log are asked for: `uploadId`, `kind`, `location` without secrets, "
-    "`requestId`",
+    "`requestId`, `kept` where it waits for the station",
     "diagnostics.state": "an upload of diagnostics or of a log stands otherwise, by what became of its command or of a "
     "later one: `uploadId`, `state`, `fileName`, `problem`",
     "diagnostics.status": "DiagnosticsStatusNotification or LogStatusNotification: `status`, `requestId`, `expected` "
     "(whether it was next in the sequence), `uploadId` and `state` of the upload that it belongs to",
     "firmware.requested": "a firmware update is asked for: `updateId`, `signed`, `location` without secrets, "
-    "`requestId`",
+    "`requestId`, `kept` where it waits for the station",
     "firmware.state": "a firmware update stands otherwise, by what became of its command or of a later one: "
     "`updateId`, `state`, `problem`",
     "firmware.status": "FirmwareStatusNotification, or SignedFirmwareStatusNotification where `signed`: `status`, "

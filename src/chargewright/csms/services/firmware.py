@@ -11,14 +11,14 @@ from typing import Any, Final, TypeAlias
 from msgspec import structs
 
 from chargewright.clock import Clock
-from chargewright.csms.errors import NotFound
+from chargewright.csms.errors import Conflict, NotFound
 from chargewright.csms.instants import microseconds
 from chargewright.csms.locations import mask_location, mask_locations_in
 from chargewright.csms.outcomes import Answered, Malformed, NotSent, Outcome, Refused, Unanswered
 from chargewright.csms.ports import CallContext, Ledger
 from chargewright.csms.services.events import make_event
 from chargewright.csms.services.firmware_states import SIGNED, UNSIGNED, FirmwareState
-from chargewright.csms.services.jobs import FOLLOW_UP_MICROSECONDS, Answer, JobBook, Machine
+from chargewright.csms.services.jobs import FOLLOW_UP_MICROSECONDS, KEPT, Answer, JobBook, Machine, Write
 from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import EventRecord, StationRow, Storage
 from chargewright.csms.storage.rows.core import StationDetailRow
@@ -38,7 +38,8 @@ UpdateRequest: TypeAlias = UpdateFirmwareRequest | SignedUpdateFirmwareRequest
 
 # The series that requestIds of firmware updates and of uploads of logs are taken from.
 REQUEST_NUMBERS: Final = "station-request"
-_ASKED: Final = frozenset({FirmwareState.REQUESTED.value, FirmwareState.UNANSWERED.value})
+_NOT_LEFT: Final = frozenset({FirmwareState.KEPT.value, FirmwareState.REQUESTED.value})
+_ASKED: Final = _NOT_LEFT | {FirmwareState.UNANSWERED.value}
 _PAGE: Final = 1000
 
 
@@ -98,13 +99,22 @@ class FirmwareService(Service):
 
     # The command.
 
-    async def asking(self, station: StationRow, request: UpdateRequest) -> FirmwareUpdateRow:
-        """The row of an update that is about to be sent, written unless it is there; raises `StorageError`."""
-        known = self._asked(station.id, request)
-        if known is not None:
-            return known
+    async def asking(
+        self, station: StationRow, request: UpdateRequest, *, keep: Write | None = None
+    ) -> FirmwareUpdateRow:
+        """The row of an update that is about to be sent, written unless it is there; raises `StorageError`.
+
+        With `keep`, of one whose command is kept: `keep` writes the row together with the command, and raises what it
+        raises; a `Conflict` where the same is asked for already.
+        """
+        known = await self._asked(station.id, request)
+        if keep is not None and known is not None and known.state != FirmwareState.UNANSWERED:
+            raise Conflict(f"The same update is asked for already: {known.update_id} is {known.state}.")
+        if known is not None and keep is None:
+            return await self._on_its_way(known)
         now = self._clock.now_microseconds()
-        row = self._new_row(station, request, now)
+        state = FirmwareState.REQUESTED if keep is None else FirmwareState.KEPT
+        row = self._new_row(station, request, state, now)
         overflow = self._book.overflow(station.id, now)
         event = make_event(
             "firmware.requested",
@@ -113,17 +123,25 @@ class FirmwareService(Service):
                 "signed": row.signed,
                 "location": row.location,
                 **({} if row.request_id is None else {"requestId": row.request_id}),
+                **({} if keep is None else {"kept": True}),
             },
         )
-        await self._book.write(station.id, event, *map(_state_event, overflow), rows=(row, *overflow))
+        await self._book.write(station.id, event, *map(_state_event, overflow), rows=(row, *overflow), write=keep)
+        return row
+
+    async def _on_its_way(self, row: FirmwareUpdateRow) -> FirmwareUpdateRow:
+        if row.state == FirmwareState.KEPT:
+            row = self._book.moved(row, Answer.REQUESTED, self._clock.now_microseconds())[0]
+            await self._book.write(row.station_id, _state_event(row), rows=(row,))
         return row
 
     async def asked(self, station: StationRow, request: UpdateRequest, outcome: Outcome) -> None:
         """Note how the command ended."""
-        row = self._asked(station.id, request) or self._running(station.id, request)
+        row = await self._asked(station.id, request)
+        if row is None and isinstance(outcome, NotSent):
+            return  # it was never written down, and nothing happened
+        row = row or self._running(station.id, request)
         if row is None:
-            if isinstance(outcome, NotSent):
-                return  # it was never written down, and nothing happened
             row = await self.asking(station, request)
         now = self._clock.now_microseconds()
         answer, problem = _answer(outcome)
@@ -132,10 +150,11 @@ class FirmwareService(Service):
             changed += self._displaced(row, outcome, now)
         await self._book.write(station.id, *map(_state_event, changed), rows=tuple(changed))
 
-    def _asked(self, station_id: int, request: UpdateRequest) -> FirmwareUpdateRow | None:
+    async def _asked(self, station_id: int, request: UpdateRequest) -> FirmwareUpdateRow | None:
         """The update whose command this is, and which has not got an answer."""
         jobs = self._book.jobs(station_id)
-        return next((row for row in jobs if row.state in _ASKED and _is_of(row, request)), None)
+        here = next((row for row in jobs if row.state in _ASKED and _is_of(row, request)), None)
+        return here or await self._book.kept(station_id, lambda row: _is_of(row, request))
 
     def _running(self, station_id: int, request: UpdateRequest) -> FirmwareUpdateRow | None:
         """The update whose command this is, told of by the station before it answered."""
@@ -156,10 +175,12 @@ class FirmwareService(Service):
         return [
             self._book.moved(row, cue, now, problem=f"by update {new.update_id}")[0]
             for row in older
-            if row.signed == new.signed and row.state != FirmwareState.REQUESTED
+            if row.signed == new.signed and row.state not in _NOT_LEFT
         ]
 
-    def _new_row(self, station: StationRow, request: UpdateRequest, now: int) -> FirmwareUpdateRow:
+    def _new_row(
+        self, station: StationRow, request: UpdateRequest, state: FirmwareState, now: int
+    ) -> FirmwareUpdateRow:
         if isinstance(request, SignedUpdateFirmwareRequest):
             firmware = request.firmware
             location, retrieve = firmware.location, firmware.retrieve_date_time
@@ -177,7 +198,7 @@ class FirmwareService(Service):
             install_at=None if install is None or isinstance(install, UnsetType) else _instant(install),
             retries=None if isinstance(request.retries, UnsetType) else request.retries,
             retry_interval_seconds=None if isinstance(request.retry_interval, UnsetType) else request.retry_interval,
-            state=FirmwareState.REQUESTED.value,
+            state=state.value,
             version_before=self._versions.get(station.id),
             created_at=now,
             changed_at=now,
@@ -231,7 +252,7 @@ class FirmwareService(Service):
     def _of_status(
         self, call: CallContext, status: str, signed: bool, request_id: int | None
     ) -> FirmwareUpdateRow | None:
-        jobs = self._book.jobs(call.station.id, call.unit.epoch)
+        jobs = [row for row in self._book.jobs(call.station.id, call.unit.epoch) if row.state != KEPT]
         if request_id is not None:
             return next((row for row in jobs if row.request_id == request_id), None)
         # One whose command is only on its way comes after one that is running; one of the other kind last of all, for
@@ -249,7 +270,7 @@ class FirmwareService(Service):
 
     def _at_boot(self, call: CallContext) -> FirmwareUpdateRow | None:
         for row in self._book.jobs(call.station.id, call.unit.epoch):
-            if row.state == FirmwareState.REQUESTED or row.version_after is not None:
+            if row.state in _NOT_LEFT or row.version_after is not None:
                 continue
             is_recent = call.received_at - row.changed_at <= FOLLOW_UP_MICROSECONDS
             if not self._book.is_finished(row) or (row.state == FirmwareState.INSTALLED and is_recent):

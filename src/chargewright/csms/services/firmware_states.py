@@ -16,7 +16,8 @@ Table = Mapping["FirmwareState", Mapping[enum.StrEnum, "FirmwareState"]]
 class FirmwareState(enum.StrEnum):
     """The last status that the station told, or how far the command is (lower case)."""
 
-    REQUESTED = "requested"  # the command is on its way, or kept
+    KEPT = "kept"  # the command waits for the station
+    REQUESTED = "requested"  # the command is on its way
     ACCEPTED = "accepted"  # the station will do it
     UNANSWERED = "unanswered"  # it was sent, and nobody knows whether it arrived
     DOWNLOAD_SCHEDULED = "DownloadScheduled"
@@ -94,7 +95,10 @@ def _table(statuses: type[enum.StrEnum], steps: Mapping[FirmwareState, tuple[Fir
                 Answer.REFUSED: _S.REFUSED,
                 Answer.NOT_SENT: _S.NOT_SENT,
             }
-        if state not in _FINISHED:
+        if state is _S.KEPT:
+            # No status is of a job that the station has not heard of.
+            moves = {Answer.REQUESTED: _S.REQUESTED, Answer.NOT_SENT: _S.NOT_SENT}
+        elif state not in _FINISHED:
             moves |= {Answer.CANCELED: _S.CANCELED, Answer.SUPERSEDED: _S.SUPERSEDED}
         table[state] = moves
     return table

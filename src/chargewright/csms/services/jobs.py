@@ -6,8 +6,8 @@ because the station knows better than we do what it is doing.
 """
 
 import enum
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from chargewright.csms.storage.base import Record, Storage
 from chargewright.csms.storage.rows.base import Range
 from chargewright.csms.storage.rows.upkeep import DiagnosticsUploadRow, FirmwareUpdateRow
 
-__all__ = ["FOLLOW_UP_MICROSECONDS", "Answer", "JobBook", "JobRow", "Machine", "NewStatus"]
+__all__ = ["FOLLOW_UP_MICROSECONDS", "KEPT", "Answer", "JobBook", "JobRow", "Machine", "NewStatus", "Write"]
 
 # How long after its end a job may go on (a retry), or its end be told once more (after the reboot).
 FOLLOW_UP_MICROSECONDS: Final = 24 * 3600 * 1_000_000
@@ -30,6 +30,7 @@ JobRow = TypeVar("JobRow", FirmwareUpdateRow, DiagnosticsUploadRow)
 class Answer(enum.StrEnum):
     """What became of the command that asks for a job, and what a later command does to it."""
 
+    REQUESTED = "requested"  # it was kept, and is on its way now
     ACCEPTED = "accepted"
     NOTHING = "nothing"
     REFUSED = "refused"
@@ -38,6 +39,12 @@ class Answer(enum.StrEnum):
     CANCELED = "canceled"
     SUPERSEDED = "superseded"
 
+
+# The state of a job whose command is written down, to be sent when the station is there.
+KEPT: Final = "kept"
+
+# Writes records as one unit, with what else belongs to them; as `Ledger.write` of one station.
+Write: TypeAlias = Callable[..., Awaitable[object]]
 
 _ANSWERS: Final = frozenset(answer.value for answer in Answer)
 
@@ -134,12 +141,26 @@ class JobBook(Generic[JobRow]):
         call.add(row)
         call.after_commit(lambda: self.committed(row))
 
-    async def write(self, station_id: int, *records: Record, rows: tuple[JobRow, ...]) -> None:
-        """Write rows and what tells of them; raises `StorageError`."""
+    async def kept(self, station_id: int, is_wanted: Callable[[JobRow], bool]) -> JobRow | None:
+        """The newest kept job that is wanted, also where another node keeps it, or it is long ago."""
+        where = {"station_id": station_id, "state": KEPT}
+        for row in await self._storage.page(self._kind, where, descending=True, limit=_PAGE):
+            if is_wanted(row):
+                return row
+        return None
+
+    async def write(
+        self, station_id: int, *records: Record, rows: tuple[JobRow, ...], write: Write | None = None
+    ) -> None:
+        """Write rows and what tells of them, with `write` where more belongs to it; raises what that raises,
+        `StorageError` else."""
         for row in rows:
             self._planned[self._key(row)] = (None, row)
         try:
-            await self._ledger.write(station_id, *rows, *records)
+            if write is None:
+                await self._ledger.write(station_id, *rows, *records)
+            else:
+                await write(*rows, *records)
         except BaseException:
             for row in rows:
                 self._forget_plan(row)
@@ -157,14 +178,17 @@ class JobBook(Generic[JobRow]):
                 return
         rows.append(row)
         while len(rows) > _PER_STATION:
-            # What has ended goes first; `overflow` has closed the others.
-            oldest = next((known for known in rows if self.is_finished(known)), rows[0])
+            # What has ended goes first, then what is only kept, which `kept` finds again; `overflow` has closed others.
+            spare = [known for known in rows if self.is_finished(known)] or [
+                known for known in rows if known.state == KEPT
+            ]
+            oldest = spare[0] if spare else rows[0]
             rows.remove(oldest)
             self._planned.pop(self._key(oldest), None)
 
     def overflow(self, station_id: int, now: int) -> tuple[JobRow, ...]:
         """Which unfinished jobs must make room for one more, closed already."""
-        unfinished = [row for row in self.jobs(station_id) if not self.is_finished(row)]
+        unfinished = [row for row in self.jobs(station_id) if not self.is_finished(row) and row.state != KEPT]
         return tuple(self.moved(row, Answer.SUPERSEDED, now)[0] for row in unfinished[_PER_STATION - 1 :])
 
     def _forget_plan(self, row: JobRow) -> None:
