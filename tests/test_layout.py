@@ -38,6 +38,7 @@ WITHOUT_SOURCE = {
     "test_layout.py",
     "test_documentation.py",
     "csms/commands/test_every_command.py",
+    "cli/ctl/test_every_command.py",
     "csms/api/test_fuzz.py",
     "csms/api/test_openapi.py",
     "csms/storage/test_tables.py",
