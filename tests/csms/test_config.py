@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chargewright.csms.config import Settings, load_settings, split_address, unknown_variables
+from chargewright.csms.exposure import check_exposure
 from chargewright.errors import ConfigurationError
 
 
@@ -51,6 +52,20 @@ def test_tls_needs_a_key_for_each_certificate(arguments: dict[str, Any], said: s
         load_settings(arguments)
     assert said in str(caught.value)
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["", " ", "\t\r\n"])
+def test_an_empty_key_of_the_api_is_none(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARGEWRIGHT_BOOTSTRAP_TOKEN", token)
+    assert load_settings({}).bootstrap_token is None
+    with pytest.raises(ConfigurationError, match="CHARGEWRIGHT_BOOTSTRAP_TOKEN"):
+        check_exposure(load_settings({"http": "0.0.0.0:8080"}), [])
+
+
+def test_spaces_around_the_key_of_the_api_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARGEWRIGHT_BOOTSTRAP_TOKEN", " s3cret\n")
+    token = load_settings({}).bootstrap_token
+    assert token is not None and token.get_secret_value() == "s3cret"
 
 
 def test_a_wrong_variable_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,8 @@ class Settings(BaseSettings):
     """The library that carries WebSockets: the fast one, or the one in pure Python."""
 
     bootstrap_token: SecretStr | None = None
-    """Bearer key of the REST API. Without it every route but the probes answers 401."""
+    """Bearer key of the REST API; spaces around it do not count, and an empty one is none. Without it every route but
+    the probes answers 401."""
 
     credential_key: SecretStr | None = None
     """Secret of at least 32 hexadecimal digits under which station passwords are hashed; empty: made once and kept in
@@ -238,6 +239,13 @@ class Settings(BaseSettings):
         if value != "off":
             split_address(value)
         return value
+
+    @field_validator("bootstrap_token")
+    @classmethod
+    def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        # `CHARGEWRIGHT_BOOTSTRAP_TOKEN=${UNSET}`: an empty key would be everybody's.
+        token = "" if value is None else value.get_secret_value().strip()
+        return SecretStr(token) if token else None
 
     @model_validator(mode="after")
     def _keys_fit_certificates(self) -> "Settings":

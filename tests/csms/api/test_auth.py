@@ -21,8 +21,9 @@ def test_anything_else_does_not(header: str | None) -> None:
     assert "s3cret" not in caught.value.detail
 
 
-@pytest.mark.parametrize("header", [None, "Bearer ", "Bearer None"])
-def test_without_a_key_nobody_may_and_is_told_what_to_set(header: str | None) -> None:
+@pytest.mark.parametrize("token", [None, ""])
+@pytest.mark.parametrize("header", [None, "Bearer", "Bearer ", "Bearer None"])
+def test_without_a_key_nobody_may_and_is_told_what_to_set(header: str | None, token: str | None) -> None:
     with pytest.raises(Problem) as caught:
-        BearerKey(None).check(header)
+        BearerKey(token).check(header)
     assert "CHARGEWRIGHT_BOOTSTRAP_TOKEN" in caught.value.detail

@@ -17,13 +17,13 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="chargewright"'}
 class BearerKey(HTTPBearer):
     """A dependency that raises a 401 `Problem` unless the request carries `Authorization: Bearer <token>`.
 
-    Without a token nobody may, and is told what to set. A coroutine, and one for all: whatever is not one, FastAPI
+    Without a token, or with an empty one, nobody may, and is told what to set. A coroutine, and one for all: whatever is not one, FastAPI
     sends to a thread, which takes longer than most routes do.
     """
 
     def __init__(self, token: str | None) -> None:
         super().__init__(auto_error=False, scheme_name="bearerKey", description="CHARGEWRIGHT_BOOTSTRAP_TOKEN")
-        self._expected = None if token is None else token.encode()
+        self._expected = (token or "").encode()
 
     async def __call__(self, request: Request) -> None:  # type: ignore[override]  # nobody is given the key
         self.check(request.headers.get("authorization"))
@@ -31,7 +31,7 @@ class BearerKey(HTTPBearer):
     def check(self, authorization: str | None) -> None:
         """Raise the `Problem` unless that value of the header has the key."""
         expected = self._expected
-        if expected is None:
+        if not expected:
             raise Problem(
                 HTTPStatus.UNAUTHORIZED,
                 "This server has no bearer key: set CHARGEWRIGHT_BOOTSTRAP_TOKEN in its environment and restart it.",
