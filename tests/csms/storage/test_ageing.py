@@ -130,3 +130,15 @@ async def test_events_transfers_and_deviations(desk: Any) -> None:
     for kind in ("events", "data_transfers", "deviations"):
         assert await desk.storage.forget(kind, NEW) == 1
     assert len(await desk.storage.events_after(0, 10)) == 1
+
+
+async def test_rows_that_are_renewed_do_not_stand_before_old_ones(desk: Any) -> None:
+    def deviation(field: str) -> DeviationRecord:
+        return DeviationRecord(action="A", kind="k", field=field, sample="")
+
+    for at, fields in ((OLD, "abcd"), (NEW, "ab")):  # the first two are seen again
+        for field in fields:
+            desk.submit(deviation(field), at=at)
+    await desk.storage.journal.drain()
+    assert await desk.storage.forget("deviations", NEW, limit=2) == 2
+    assert await desk.rows("SELECT field FROM deviation ORDER BY field") == [("a",), ("b",)]

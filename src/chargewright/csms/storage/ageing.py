@@ -1,7 +1,8 @@
 """Forgetting by age: which rows of a kind are old enough to go, a bounded number at a time.
 
-Rows are looked at in the order of their ids, which is nearly that of their arrival, so a step reads no more rows than
-it may remove, however large the table is. What is still under way (an open transaction, a command that is kept) is
+Rows that are never changed are looked at in the order of their ids, which is nearly that of their arrival, so a step
+reads no more rows than it may remove, however large the table is. Tables whose rows are renewed in place are small; of
+them the oldest go first (`by_time`), because rows that are renewed again and again would stand before all others. What is still under way (an open transaction, a command that is kept) is
 never removed.
 """
 
@@ -17,11 +18,12 @@ class Ageing:
     """How one kind of data ages: `steps` are statements that take (before µs, rows at most); the last one removes the
     rows themselves and returns one row for each."""
 
-    def __init__(self, table: str, at: str, condition: str = "", row_id: str = "id") -> None:
+    def __init__(self, table: str, at: str, condition: str = "", row_id: str = "id", *, by_time: bool = False) -> None:
         where = f"WHERE {condition} " if condition else ""
+        order = at if by_time else row_id
         self.old = (
             f"SELECT o.row_id FROM (SELECT {row_id} AS row_id, {at} AS at FROM {table} {where}"  # noqa: S608  # names
-            f"ORDER BY {row_id} LIMIT (SELECT size FROM k)) o WHERE o.at < (SELECT before FROM k)"
+            f"ORDER BY {order} LIMIT (SELECT size FROM k)) o WHERE o.at < (SELECT before FROM k)"
         )
         text = f"DELETE FROM {table} WHERE {row_id} IN ({self.old}) RETURNING {row_id}"  # noqa: S608
         self.steps = [self._statement(table, text, returns=True)]
@@ -67,8 +69,8 @@ AGEING: Final[Mapping[str, tuple[Ageing, ...]]] = {
     "upkeep": (
         Ageing("firmware_status", "received_at"),
         Ageing("diagnostics_status", "received_at"),
-        Ageing("firmware_update", "finished_at", "finished_at IS NOT NULL"),
-        Ageing("diagnostics_upload", "finished_at", "finished_at IS NOT NULL"),
+        Ageing("firmware_update", "finished_at", "finished_at IS NOT NULL", by_time=True),
+        Ageing("diagnostics_upload", "finished_at", "finished_at IS NOT NULL", by_time=True),
     ),
     "commands": (
         Ageing("command", "finished_at", "finished_at IS NOT NULL"),
@@ -78,13 +80,20 @@ AGEING: Final[Mapping[str, tuple[Ageing, ...]]] = {
             "NOT EXISTS (SELECT 1 FROM command c WHERE c.bulk_id = bulk_command.bulk_id)",
         ),
     ),
-    "reservations": (Ageing("reservation", "changed_at", "state NOT IN ('requested', 'active', 'unknown')"),),
-    "charging_profiles": (
-        Ageing("charging_profile", "changed_at", "state NOT IN ('sent', 'awaiting-start', 'installed', 'unknown')"),
+    "reservations": (
+        Ageing("reservation", "changed_at", "state NOT IN ('requested', 'active', 'unknown')", by_time=True),
     ),
-    "deviations": (Ageing("deviation", "last_at"),),
+    "charging_profiles": (
+        Ageing(
+            "charging_profile",
+            "changed_at",
+            "state NOT IN ('sent', 'awaiting-start', 'installed', 'unknown')",
+            by_time=True,
+        ),
+    ),
+    "deviations": (Ageing("deviation", "last_at", by_time=True),),
     "frames": (Ageing("salvaged_frame", "received_at"), Ageing("quarantine", "received_at")),
-    "attempts": (Ageing("connection_attempt", "last_at"),),
+    "attempts": (Ageing("connection_attempt", "last_at", by_time=True),),
 }
 
 # On SQLite the index for reading goes with its rows.
