@@ -23,6 +23,7 @@ __all__ = ["Data", "Session", "StoreAuthorizer", "StoreFolders", "TlsData"]
 _LOG: Final = logging.getLogger("pyftpdlib")
 # Change folder, list, fetch, store, append: nothing is renamed, removed or made by clients.
 _PERMISSIONS: Final = "elrwa"
+_LINGER_BYTES: Final = 16 * 1024 * 1024
 _WAITING: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR})
 
 
@@ -76,10 +77,12 @@ class Receiving:
         self.closed = False
         self.trouble: StoreError | OSError | None = None
         """Why no more is taken; what comes after it is dropped."""
+        self.dropped = 0
 
     def write(self, chunk: bytes) -> None:
         """Append, until there is trouble."""
         if self.trouble is not None:
+            self.dropped += len(chunk)
             return
         try:
             self.upload.write(chunk)
@@ -279,9 +282,12 @@ class Data(DTPHandler):  # type: ignore[misc]  # pyftpdlib has no types
         return chunk
 
     def handle_read(self) -> None:
-        """The next chunk of an upload; ends it where the store takes no more."""
+        """The next chunk of an upload.
+
+        What the store refuses is dropped for a while: a client that is still sending reads the reply at its end.
+        """
         super().handle_read()
-        if isinstance(self.file_obj, Receiving) and self.file_obj.trouble is not None and not self._closed:
+        if isinstance(self.file_obj, Receiving) and self.file_obj.dropped > _LINGER_BYTES and not self._closed:
             self.close()
 
     handle_read_event = handle_read

@@ -36,6 +36,9 @@ Result = TypeVar("Result")
 Message = MutableMapping[str, Any]
 
 _STALLED_SECONDS: Final = 60.0
+# What is still taken, and dropped, of an upload that is refused.
+_LINGER_BYTES: Final = 16 * 1024 * 1024
+_LINGER_SECONDS: Final = 10.0
 _METHODS: Final = ("GET", "HEAD", "PUT", "POST", "PATCH")
 _WRITING: Final = frozenset({"PUT", "POST", "PATCH"})
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -176,7 +179,7 @@ class FileApplication:
             raise FileTooLarge(name, f"the file is too large: more than {self._store.size_bound} bytes")
         chunks = exchange.body() if form is None else form.content(exchange.body())
         if form is not None:
-            name = f"{name}/{await form.file_name(chunks)}" if name else await form.file_name(chunks)
+            name = f"{name}/{one_segment(await form.file_name(chunks))}".lstrip("/")
         upload: Upload = await _in_thread(self._store.begin, name, offset)
         try:
             async for chunk in chunks:
@@ -232,6 +235,7 @@ class _Exchange:
         self._send = send
         self._stalled_seconds = stalled_seconds
         self._has_begun = False
+        self._has_read_all = False
 
     def credentials(self) -> tuple[str, str]:
         """User and password of Basic auth; both empty where there are none, or none that can be read."""
@@ -262,6 +266,7 @@ class _Exchange:
             if message.get("body"):
                 yield message["body"]
             if not message.get("more_body", False):
+                self._has_read_all = True
                 return
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
@@ -284,8 +289,24 @@ class _Exchange:
             return
         content = msgspec.json.encode({"title": answer.reason, "status": answer.status})
         headers = {"Content-Type": "application/problem+json", "Content-Length": str(len(content)), **answer.headers}
+        lingers = self.method in _WRITING and not self._has_read_all
+        if lingers:
+            headers["Connection"] = "close"
         await self.begin(answer.status, headers)
-        await self.send_body(b"" if self.method == "HEAD" else content, more=False)
+        await self.send_body(b"" if self.method == "HEAD" else content, more=True)
+        if lingers:
+            # A client that is still sending reads the answer only at its end, and not at all from a reset connection.
+            with contextlib.suppress(_CutOff, _Answer, TimeoutError):
+                async with asyncio.timeout(min(_LINGER_SECONDS, self._stalled_seconds)):
+                    await self._drop_body()
+        await self.send_body(b"", more=False)
+
+    async def _drop_body(self) -> None:
+        left = _LINGER_BYTES
+        async for chunk in self.body():
+            left -= len(chunk)
+            if left < 0:
+                return
 
 
 def one_segment(name: str) -> str:

@@ -168,9 +168,9 @@ class FileStore:
                 upload.supersede()
             for each in (parts[-1], part_name(parts[-1])):
                 with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
-                    size = os.stat(each, dir_fd=folder, follow_symlinks=False).st_size
+                    status = os.stat(each, dir_fd=folder, follow_symlinks=False)
                     os.unlink(each, dir_fd=folder)
-                    self._used -= size
+                    self._used -= status.st_size if stat.S_ISREG(status.st_mode) else 0
                     found = True
         if not found:
             raise NotThere(name, "there is no such file")
@@ -278,7 +278,7 @@ class Upload:
                 replaced = os.stat(self._parts[-1], dir_fd=self._folder, follow_symlinks=False)
                 if stat.S_ISDIR(replaced.st_mode):
                     raise NotThere(self.name, "a folder has this name")
-                freed = replaced.st_size
+                freed = replaced.st_size if stat.S_ISREG(replaced.st_mode) else 0
             except FileNotFoundError:
                 freed = 0
             os.replace(self._part, self._parts[-1], src_dir_fd=self._folder, dst_dir_fd=self._folder)
