@@ -122,6 +122,15 @@ async def test_a_tag_in_use_is_left_alone() -> None:
     await office.storage.close()
 
 
+async def test_a_tag_that_others_have_as_parent_is_left_alone() -> None:
+    office = await open_office()
+    await office.charge()
+    await office.id_tags.add(IdTagRow(id=0, id_tag="CHILD", parent_id_tag=TAG))
+    with pytest.raises(Conflict, match="1 id tags have this one as their parent"):
+        await office.service.pseudonymise(TAG)
+    await office.storage.close()
+
+
 async def test_more_transactions_than_a_page() -> None:
     office = await open_office()
     for number in range(501):

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from chargewright.csms.storage.base import NO_STATION, StartRecord, StopRecord
-from chargewright.csms.storage.records import EventRecord, IdTagRow, SalvagedFrameRecord
+from chargewright.csms.storage.records import DeviationRecord, EventRecord, IdTagRow, SalvagedFrameRecord
 from chargewright.csms.storage.rows.commands import CommandRow
 from chargewright.csms.storage.rows.core import SalvagedFrameRow, TransactionRow, TransactionStopRow
 
@@ -86,6 +86,24 @@ async def test_bills_stay_what_they_were(desk: Any) -> None:
     assert [row.id_tag for row in await desk.storage.page(TransactionStopRow)] == [PSEUDONYM, OTHER]
     frames = [row.frame for row in await desk.storage.page(SalvagedFrameRow)]
     assert PSEUDONYM.encode() in frames[0] and OTHER.encode() in frames[1]
+
+
+async def test_mended_forms_and_other_cases_go_too_and_longer_tags_stay(desk: Any) -> None:
+    odd = [
+        DeviationRecord(action="Authorize", kind="control", field="idTag", sample=f"{SENT}\x01"),
+        DeviationRecord(action="Authorize", kind="longer", field="idTag", sample=OTHER),
+        EventRecord(kind="a", body={"idTag": TAG.lower()}),
+        EventRecord(kind="a", body={"idTag": OTHER, "tags": [f"{TAG}\x01"]}),
+        SalvagedFrameRecord(frame=f'[2,"1","A",{{"idTag":"{SENT}\\u0001","o":"{OTHER}"}}]'.encode(), content_hash=7),
+    ]
+    desk.submit(*odd)
+    await desk.storage.journal.drain()
+    changed = await desk.storage.rename_id_tag(TAG, PSEUDONYM)
+    assert changed == {"deviation.sample": 1, "event.body": 2, "salvaged_frame.frame": 1}
+    left = str(await desk.rows("SELECT sample FROM deviation")) + str(await desk.rows("SELECT body FROM event"))
+    frames = b"".join(row.frame for row in await desk.storage.page(SalvagedFrameRow)).decode()
+    for text in (left, frames):
+        assert OTHER in text and TAG.lower() not in text.replace(OTHER, "").lower()
 
 
 async def test_more_rows_than_one_step(desk: Any) -> None:

@@ -16,7 +16,7 @@ from chargewright.csms.services.id_tags import IdTagsService
 from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import NO_STATION, Storage
 from chargewright.csms.storage.records import IdTagRow
-from chargewright.csms.storage.rows.base import Row
+from chargewright.csms.storage.rows.base import In, Row
 from chargewright.csms.storage.rows.charging import LocalListEntryRow, ReservationRow
 from chargewright.csms.storage.rows.core import TransactionRow, TransactionStopRow
 
@@ -63,8 +63,15 @@ class PersonalDataService(Service):
 
     async def export(self, id_tag: str) -> PersonalData:
         """All that is stored under the tag; raises `NotFound` where there is nothing."""
+        data = await self._found(id_tag)
+        found = (data.registration, data.transactions, data.stops, data.reservations, data.local_list_entries)
+        if not any(found):
+            raise NotFound("id tag", "the one asked for")
+        return data
+
+    async def _found(self, id_tag: str) -> PersonalData:
         key = {"id_tag_key": id_tag.casefold()}
-        data = PersonalData(
+        return PersonalData(
             texts=await self._storage.texts_of_id_tag(id_tag),
             registration=self._directory.id_tag(id_tag),
             transactions=await self._all(TransactionRow, key),
@@ -72,10 +79,6 @@ class PersonalDataService(Service):
             reservations=await self._all(ReservationRow, key),
             local_list_entries=await self._all(LocalListEntryRow, key),
         )
-        found = (data.registration, data.transactions, data.stops, data.reservations, data.local_list_entries)
-        if not any(found):
-            raise NotFound("id tag", "the one asked for")
-        return data
 
     async def pseudonymise(self, id_tag: str) -> Pseudonymised:
         """Remove the tag's registration and put a pseudonym in its place wherever the past tells of it.
@@ -85,8 +88,13 @@ class PersonalDataService(Service):
         """
         data = await self.export(id_tag)
         self._refuse_in_use(data)
+        children = await self._storage.count(IdTagRow, {"parent_id_tag": In(tuple(data.texts))})
+        if children[None]:
+            raise Conflict(f"{children[None]} id tags have this one as their parent: give them another one first.")
         if data.registration is not None:
             await self._id_tags.remove(data.registration.id)
+            # From here on nobody is let charge with it; somebody may have begun a moment ago.
+            self._refuse_in_use(await self._found(id_tag))
         pseudonym = self.pseudonym(id_tag)
         changed = await self._storage.rename_id_tag(id_tag, pseudonym)
         body = {"pseudonym": pseudonym, "changed": sum(changed.values())}

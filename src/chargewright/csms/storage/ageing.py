@@ -2,8 +2,8 @@
 
 Rows that are never changed are looked at in the order of their ids, which is nearly that of their arrival, so a step
 reads no more rows than it may remove, however large the table is. Tables whose rows are renewed in place are small; of
-them the oldest go first (`by_time`), because rows that are renewed again and again would stand before all others. What is still under way (an open transaction, a command that is kept) is
-never removed.
+them the oldest go first (`by_time`), because rows that are renewed again and again would stand before all others. What
+is still under way (an open transaction, a command that is kept) is never removed.
 """
 
 from collections.abc import Mapping

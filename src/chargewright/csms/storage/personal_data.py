@@ -4,11 +4,12 @@ Rows are found by readers and rewritten a few at a time, so nobody waits for it;
 again. Numbers (energy, times, transactionIds) are never touched.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, LargeBinary, Select, Table, or_, select
+from sqlalchemy import Column, LargeBinary, Select, Table, func, select
 
 from chargewright.csms.storage import tables
 from chargewright.csms.storage.statements import BYTES, INT, TEXT, Statement
@@ -47,7 +48,9 @@ class Place:
         elif not self._is_json:
             statement = statement.where(self.column.in_(texts))
         elif not self.is_binary:
-            statement = statement.where(or_(*(self.column.contains(quoted(text), autoescape=True) for text in texts)))
+            # What is salvaged or typed may have the tag in another case, or with something behind it.
+            inside = func.lower(self.column).contains(quoted(texts[0]).lower()[1:-1], autoescape=True)
+            statement = statement.where(inside)
         return statement.order_by(self.row_id).limit(limit)
 
     @property
@@ -58,12 +61,12 @@ class Place:
         """The column's value with the pseudonym in place of each text."""
         if not self._is_json:
             return pseudonym
-        for text in texts:
-            if self.is_binary:
-                value = bytes(value).replace(quoted(text).encode(), quoted(pseudonym).encode())
-            else:
-                value = value.replace(quoted(text), quoted(pseudonym))
-        return value
+        pattern, replacement = standing_alone(texts[0]), '"' + quoted(pseudonym)[1:-1]
+        if self.is_binary:
+            return re.sub(pattern.encode(), replacement.encode(), bytes(value), flags=re.IGNORECASE)
+        if self.column.table is tables.deviation:
+            pattern, replacement = standing_free(texts[0]), pseudonym
+        return re.sub(pattern, lambda _: replacement, value, flags=re.IGNORECASE)
 
     def row(self, row_id: int, value: Any, pseudonym: str) -> tuple[Any, ...]:
         """What `rewrite` takes."""
@@ -75,8 +78,21 @@ def quoted(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
+def standing_alone(text: str) -> str:
+    """A pattern for the text as the whole of a JSON string, but for what is escaped behind it (a control byte)."""
+    return '"' + re.escape(quoted(text)[1:-1]) + r'(?=["\\])'
+
+
+def standing_free(text: str) -> str:
+    """A pattern for the text in a sample, with nothing printable but quotes and backslashes on either side."""
+    part = r"[!#-&(-\[\]-~]"
+    return f"(?<!{part}){re.escape(text)}(?!{part})"
+
+
+# Where the tag stands inside a longer text.
 JSON_COLUMNS: Final = frozenset(
     {
+        ("deviation", "sample"),
         ("event", "body"),
         ("command", "payload"),
         ("command", "outcome"),
@@ -95,6 +111,7 @@ PLACES: Final = (
     Place(tables.command, "payload"),
     Place(tables.command, "outcome"),
     Place(tables.bulk_command, "payload"),
+    Place(tables.deviation, "sample"),
     Place(tables.salvaged_frame, "frame"),
     Place(tables.quarantine, "frame"),
 )
