@@ -13,6 +13,7 @@ from chargewright.clock import LoopClock
 from chargewright.csms.app import Csms
 from chargewright.csms.config import Settings
 from chargewright.csms.seed import Seed
+from chargewright.csms.storage.base import StorageUnavailable
 from chargewright.errors import ConfigurationError
 from chargewright.simulation import simulate
 from chargewright.transport.loopback import LoopbackNetwork
@@ -156,3 +157,28 @@ async def test_a_start_that_is_refused_leaves_its_seed_unwritten(start_csms: Any
         await start_csms(seed=without_password, ocpp="0.0.0.0:0")
     # Taken out of the file, it is no hindrance any more.
     await start_csms(seed=seed_text("A1"), ocpp="0.0.0.0:0")
+
+
+async def test_only_who_was_heard_since_is_written_down(start_csms: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of idle stations cost no write each a minute; what was not written for a failure comes again."""
+    monkeypatch.setattr("chargewright.csms.app.TOUCH_SECONDS", 0.01)
+    csms = await start_csms()
+    written: asyncio.Queue[set[str]] = asyncio.Queue()
+    does_fail: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def touch(seen: dict[int, int]) -> None:
+        written.put_nowait({csms._directory.station_by_id(number).identity for number in seen})
+        if await does_fail.get():
+            raise StorageUnavailable("away")
+
+    monkeypatch.setattr(csms._storage, "touch_stations", touch)
+    url = f"ws://{csms.addresses.ocpp[0]}"
+    async with asyncio.timeout(60), WireStation(url, "A1") as first, WireStation(url, "A2") as second:
+        await first.boot()
+        assert await written.get() == {"A1"}
+        does_fail.put_nowait(True)
+        assert await written.get() == {"A1"}
+        await second.boot()
+        does_fail.put_nowait(False)
+        assert await written.get() == {"A2"}
+        does_fail.put_nowait(False)

@@ -394,12 +394,15 @@ class Csms:
         self._sessions.close_all(TRY_AGAIN_LATER, "the database is away")
 
     async def _touch(self, storage: Storage) -> None:
+        written: dict[int, int] = {}
         while True:
             await asyncio.sleep(TOUCH_SECONDS)
             seen = self._sessions.seen()
-            if seen:
+            # Most stations have said nothing since.
+            if changed := dict(seen.items() - written.items()):
                 try:
-                    await storage.touch_stations(seen)
+                    await storage.touch_stations(changed)
+                    written = seen
                 except StorageError as error:
                     _log.warning("when stations were last seen was not written", error=str(error))
 
