@@ -26,6 +26,34 @@ async def test_every_route_but_the_probes_wants_the_key(bench: Workbench, client
             assert refused.headers["content-type"] == "application/problem+json"
 
 
+async def test_without_the_key_no_body_is_read(bench: Workbench) -> None:
+    """Whoever has no key must not make the server read or parse anything."""
+    for method, path in routes(bench):
+        if path in OPEN:
+            continue
+        for key in ([], [(b"authorization", b"Bearer wrong")]):
+            sent: list[Any] = []
+
+            async def body_is_asked_for() -> Any:
+                raise AssertionError(f"{method} {path} reads the body")  # noqa: B023  # called before the next turn
+
+            async def send(message: Any) -> None:
+                sent.append(message)  # noqa: B023  # as above
+
+            scope = {
+                "type": "http",
+                "http_version": "1.1",
+                "method": method,
+                "path": path,
+                "raw_path": path.encode(),
+                "root_path": "",
+                "query_string": b"",
+                "headers": [(b"content-type", b"application/json"), (b"content-length", b"9"), *key],
+            }
+            await bench.csms.api(scope, body_is_asked_for, send)
+            assert sent[0]["status"] == 401, (method, path)
+
+
 WRONG_QUERIES = ("limit=0", "limit=501", "limit=x", "cursor=x", "cursor=" + "A" * 600, "limit=%00", "limit=1&limit=2")
 WRONG_BODIES = (b"", b"{", b"[]", b"null", b'"x"', b'{"unknown": 1}', b'{"idTag": "\\ud800"}', b'{"a":' * 2000, b"\xff")
 

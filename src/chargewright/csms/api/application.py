@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from chargewright.csms.api import errors
 from chargewright.csms.api.attempts import attempts
-from chargewright.csms.api.auth import BearerKey
+from chargewright.csms.api.auth import BearerKey, KeyFirst
 from chargewright.csms.api.bulk_commands import bulk_commands
 from chargewright.csms.api.charging_profiles import charging_profiles
 from chargewright.csms.api.commands import commands
@@ -69,16 +69,18 @@ def create_api(parts: ApiParts) -> FastAPI:
         title="Chargewright CSMS", version=version("chargewright"), docs_url=None, redoc_url=None, openapi_url=None
     )
     errors.install(api)
+    token = parts.settings.bootstrap_token
+    key = BearerKey(None if token is None else token.get_secret_value())
+    # The last one added is asked first.
     api.add_middleware(BodyLimit)
+    api.add_middleware(KeyFirst, key=key, prefix=PREFIX)
     api.add_middleware(UrlLimit)
     api.include_router(probes(parts.not_ready))
-    token = parts.settings.bootstrap_token
-    key = Depends(BearerKey(None if token is None else token.get_secret_value()))
     for resource in RESOURCES:
         api.include_router(
             resource(parts),
             prefix=PREFIX,
-            dependencies=[key],
+            dependencies=[Depends(key)],  # a second time, and for the OpenAPI document
             responses=dict(errors.RESPONSES),
         )
     return api

@@ -1,15 +1,18 @@
 """Who may use the REST API: the holder of the bearer key from the environment."""
 
 import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 from fastapi.security import HTTPBearer
 
-from chargewright.csms.api.errors import Problem
+from chargewright.csms.api.errors import Problem, problem
 
-__all__ = ["BearerKey"]
+__all__ = ["BearerKey", "KeyFirst"]
+
+Message = MutableMapping[str, Any]
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="chargewright"'}
 
@@ -17,8 +20,8 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="chargewright"'}
 class BearerKey(HTTPBearer):
     """A dependency that raises a 401 `Problem` unless the request carries `Authorization: Bearer <token>`.
 
-    Without a token, or with an empty one, nobody may, and is told what to set. A coroutine, and one for all: whatever is not one, FastAPI
-    sends to a thread, which takes longer than most routes do.
+    Without a token, or with an empty one, nobody may, and is told what to set. A coroutine, and one for all: whatever
+    is not one, FastAPI sends to a thread, which takes longer than most routes do.
     """
 
     def __init__(self, token: str | None) -> None:
@@ -42,3 +45,27 @@ class BearerKey(HTTPBearer):
         # key.
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode("latin-1", "replace"), expected):
             raise Problem(HTTPStatus.UNAUTHORIZED, "Send the header `Authorization: Bearer <key>`.", _CHALLENGE)
+
+
+class KeyFirst:
+    """ASGI middleware: whatever is asked for under `prefix` without the key gets 401 before any of its body is read.
+
+    A dependency comes too late for that: FastAPI reads and parses the body before it asks its dependencies.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], key: BearerKey, prefix: str) -> None:
+        self._app = app
+        self._key = key
+        self._prefix = prefix
+
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(self._prefix):
+            given = dict(scope["headers"]).get(b"authorization")
+            try:
+                self._key.check(None if given is None else given.decode("latin-1"))
+            except Problem as error:
+                await problem(error.status, error.detail, error.headers)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

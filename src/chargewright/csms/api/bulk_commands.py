@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from chargewright.csms.api.commands import (
     Force,
@@ -36,8 +36,8 @@ _Word = Annotated[str | None, Field(max_length=100)]
 class StationSelection(Body):
     """Those named, those of the groups named, or all; of these the ones with that vendor, model and firmware."""
 
-    identities: Annotated[list[str], Field(max_length=NAMES, default_factory=list)]
-    groups: Annotated[list[str], Field(max_length=NAMES, default_factory=list)]
+    identities: Annotated[list[str], FailFast(), Field(max_length=NAMES, default_factory=list)]
+    groups: Annotated[list[str], FailFast(), Field(max_length=NAMES, default_factory=list)]
     all: bool = False
     vendor: _Word = None
     model: _Word = None

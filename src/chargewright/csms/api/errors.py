@@ -22,6 +22,8 @@ __all__ = ["PROBLEM", "RESPONSES", "Problem", "ProblemBody", "WrongPart", "insta
 PROBLEM: Final = "application/problem+json"
 # When it is worth while to try again, in seconds, after the database did not confirm.
 RETRY: Final = {"Retry-After": "5"}
+# More wrong parts are counted, not told.
+SHOWN_ERRORS: Final = 20
 # Longer values are cut in answers.
 SHOWN_CHARACTERS: Final = 200
 SECRET_FIELDS: Final = frozenset({"password", "authorizationkey", "authorization", "secret", "token", "value"})
@@ -145,7 +147,8 @@ def install(api: FastAPI) -> None:
 
     @api.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:
-        return _unprocessable([_wrong_part(entry) for entry in error.errors()])
+        entries = error.errors()
+        return _unprocessable([_wrong_part(entry) for entry in entries[:SHOWN_ERRORS]], len(entries))
 
     @api.exception_handler(Exception)
     async def _bug(request: Request, error: Exception) -> Response:
@@ -153,12 +156,12 @@ def install(api: FastAPI) -> None:
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke here; the log of the server knows what.")
 
 
-def _unprocessable(errors: Sequence[Mapping[str, Any]]) -> Response:
+def _unprocessable(errors: Sequence[Mapping[str, Any]], count: int = 1) -> Response:
     first = errors[0]
     value = f" {msgspec.json.encode(first['value']).decode()} is not right;" if "value" in first else ""
     detail = f"{first['field'] or first['place']}:{value} expected {first['expected']}"
-    if len(errors) > 1:
-        detail += f" (and {len(errors) - 1} more)"
+    if count > 1:
+        detail += f" (and {count - 1} more)"
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, None, errors)
 
 

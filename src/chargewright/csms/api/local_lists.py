@@ -1,5 +1,6 @@
 """Local authorization lists: what is wanted of stations and groups, and how far stations are in step with it."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
@@ -295,13 +296,16 @@ def _chunks_of(entries: Sequence[WantedEntry]) -> Chunks:
 def _lines_of(body: bytearray) -> Chunks:
     async def chunks() -> AsyncIterator[Sequence[WantedEntry]]:
         chunk: list[WantedEntry] = []
-        begin, number = 0, 0
+        begin, number, blank = 0, 0, 0
         while begin < len(body):
             end = body.find(b"\n", begin)
             end = len(body) if end < 0 else end
             line = body[begin:end].strip() if end - begin <= LINE_BYTES else None
             begin = end + 1
             if line is not None and not line:
+                blank += 1
+                if blank % LINES == 0:
+                    await asyncio.sleep(0)  # nothing is given out of which the reader would let others have their turn
                 continue
             chunk.append(_entry(_read(line, number), number))
             number += 1
