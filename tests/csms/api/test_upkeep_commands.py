@@ -164,3 +164,32 @@ async def test_where_too_many_are_kept_nothing_is_written(resource: str, start_b
         response = await rest.post(f"/{resource}", json=body, params={"keep_until": UNTIL})
         assert response.status_code == 429
         assert len((await rest.get(f"/{resource}")).json()["items"]) == 1
+
+
+@pytest.mark.parametrize(("resource", "fields", "action", "answer"), KINDS)
+async def test_what_another_node_kept_is_the_same_one(
+    resource: str, fields: Any, action: str, answer: Any, quick: Workbench, rest: httpx.AsyncClient
+) -> None:
+    kept = await keep(rest, resource, **fields)
+    assert quick.csms._services is not None
+    for service in (quick.csms._services.firmware, quick.csms._services.diagnostics):
+        await service.load()
+        service._book._rows.clear()  # as on a node that was there before it was kept
+    connection = await quick.connect()
+    call = await next_call(connection)
+    connection.deliver([3, call[1], answer])
+    await until_state(rest, resource, kept["id"], "accepted")
+    assert len((await rest.get(f"/{resource}")).json()["items"]) == 1
+
+
+async def test_a_lost_connection_leaves_a_kept_update_unanswered(quick: Workbench, rest: httpx.AsyncClient) -> None:
+    kept = await keep(rest, "firmware-updates")
+    connection = await quick.connect()
+    await next_call(connection)
+    connection.vanish()
+    row = await until_state(rest, "firmware-updates", kept["id"], "unanswered")
+    assert row["finishedAt"] is None
+    connection = await quick.connect()
+    # It may have arrived: the next status decides.
+    await quick.exchange(connection, "FirmwareStatusNotification", {"status": "Downloading"})
+    assert (await rest.get(f"/firmware-updates/{kept['id']}")).json()["state"] == "Downloading"
