@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Annotated, Final
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
@@ -115,8 +114,7 @@ def id_tags(parts: ApiParts) -> APIRouter:
     @router.patch("/{id}", summary="Change an id tag")
     async def change_id_tag(id: str, body: IdTagChange) -> IdTag:
         """What the body names is changed; `null` takes a value away."""
-        row = await service.get(row_id(KIND, id))
-        return show(await service.change(msgspec.structs.replace(row, **body.model_dump(exclude_unset=True))))
+        return show(await service.change(row_id(KIND, id), body.model_dump(exclude_unset=True)))
 
     @router.delete("/{id}", summary="Remove an id tag", status_code=HTTPStatus.NO_CONTENT)
     async def remove_id_tag(id: str) -> None:

@@ -1,8 +1,10 @@
 """The id tags that an operator keeps (§2.2): written to the database, then into memory, where Authorize finds them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from chargewright.csms.directory import Directory
 from chargewright.csms.errors import Conflict, NotFound
@@ -48,12 +50,12 @@ class IdTagsService(Service):
                 raise Conflict("This id tag is registered already: change that one instead.")
             return await self._put(row)
 
-    async def change(self, row: IdTagRow) -> IdTagRow:
-        """Overwrite the registered tag with the same text; the row as stored. Raises `NotFound`, `Conflict`."""
-        with self._writing(row.id_tag):
-            if self._directory.id_tag(row.id_tag) is None:
-                raise NotFound(KIND, str(row.id))
-            return await self._put(row)
+    async def change(self, row_id: int, changes: Mapping[str, Any]) -> IdTagRow:
+        """Change the columns named of the tag with that row id; the row as stored. What others changed before stays.
+        Raises `NotFound`, `Conflict`."""
+        with self._writing((await self.get(row_id)).id_tag):
+            # Read again: what came first may have been written while the name was looked up.
+            return await self._put(msgspec.structs.replace(await self.get(row_id), **changes))
 
     async def remove(self, row_id: int) -> None:
         """Forget a tag: from now on it is one that nobody registered. Raises `NotFound`, `Conflict`."""
