@@ -35,7 +35,9 @@ __all__ = [
     "AT_ONCE",
     "ONCE",
     "Certified",
+    "CountingSink",
     "Gate",
+    "SparseSource",
     "certified",
     "content_of",
     "cutting_line",
@@ -66,6 +68,52 @@ def transfers(authorities: Path | None = None, *, stalled_seconds: float = 5.0) 
     return FileTransfers(SystemClock(), tools, limits=TimeLimits(5.0, stalled_seconds))
 
 
+class CountingSink:
+    """Keeps nothing but the size of the largest chunk, and of all of them."""
+
+    def __init__(self) -> None:
+        self.largest = self.kept = 0
+        self.validator: str | None = None
+
+    async def open(self, origin: str, *, resume: bool) -> None:
+        """See `Sink`."""
+
+    async def begin(self, validator: str | None) -> None:
+        """See `Sink`."""
+        self.kept = 0
+
+    async def write(self, chunk: bytes) -> None:
+        """See `Sink`."""
+        self.largest = max(self.largest, len(chunk))
+        self.kept += len(chunk)
+
+    async def finish(self) -> str:
+        """See `Sink`."""
+        return ""
+
+    async def close(self) -> None:
+        """See `Sink`."""
+
+    async def discard(self) -> None:
+        """See `Sink`."""
+
+
+class SparseSource:
+    """As many zeros as wanted, and the most that was asked for at a time."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.largest = 0
+
+    async def read(self, offset: int, bound: int) -> bytes:
+        """See `Source`."""
+        self.largest = max(self.largest, bound)
+        return bytes(min(bound, self.size - offset))
+
+    async def close(self) -> None:
+        """See `Source`."""
+
+
 class Gate:
     """Lets in whom it knows: user → (password, what they may do)."""
 
@@ -78,14 +126,17 @@ class Gate:
         return expected[1] if expected is not None and expected[0] == password else None
 
 
+_key = functools.cache(new_key)
+
+
 class Certified:
     """Certificates of both key types for loopback, and a file with both to trust."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         self.files: tuple[CertificateFiles, ...] = (
-            issue(folder, new_key("EC"), "ec"),
-            issue(folder, new_key("RSA"), "rsa", serial=2),
+            issue(folder, _key("EC"), "ec"),
+            issue(folder, _key("RSA"), "rsa", serial=2),
         )
         self.authorities = folder / "roots.pem"
         self.authorities.write_bytes(b"".join(files.certificate.read_bytes() for files in self.files))

@@ -15,7 +15,7 @@ from tests.file_transfer.peers import (
     transfers,
 )
 
-from chargewright.file_transfer.base import Progress
+from chargewright.file_transfer.base import Attempt, Progress, TimeLimits
 from chargewright.file_transfer.errors import (
     AccessDenied,
     BadCertificate,
@@ -29,6 +29,9 @@ from chargewright.file_transfer.errors import (
     TransferBroken,
 )
 from chargewright.file_transfer.files import BytesSource, MemorySink
+from chargewright.file_transfer.ftp_client import FtpTransfer, Security
+from chargewright.file_transfer.locations import parse_location
+from chargewright.tls.client import client_context
 
 MIB = 1 << 20
 USER = "in:p%40ss%2Fw%3Ard"
@@ -62,11 +65,6 @@ async def test_a_whole_file_both_ways(scheme: str, root: Path, tmp_path: Path) -
 
 
 async def test_implicit_tls(root: Path, tmp_path: Path) -> None:
-    from chargewright.file_transfer.base import Attempt, TimeLimits
-    from chargewright.file_transfer.ftp_client import FtpTransfer, Security
-    from chargewright.file_transfer.locations import parse_location
-    from chargewright.tls.client import client_context
-
     certificates = certified(tmp_path)
     sink = MemorySink()
     with foreign_ftp_server(root, certificate=certificates.files[1], implicit=True) as port:

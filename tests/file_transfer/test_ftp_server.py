@@ -10,9 +10,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.file_transfer.peers import AT_ONCE, ONCE, Gate, certified, content_of, ftp_server, transfers
+from tests.file_transfer.peers import (
+    AT_ONCE,
+    ONCE,
+    CountingSink,
+    Gate,
+    SparseSource,
+    certified,
+    content_of,
+    ftp_server,
+    transfers,
+)
 
+from chargewright.clock import SystemClock
 from chargewright.errors import ConfigurationError
+from chargewright.file_transfer.base import CHUNK_BYTES, Attempt, TimeLimits
+from chargewright.file_transfer.choice import TransferTools
 from chargewright.file_transfer.errors import (
     AccessDenied,
     FileTransferError,
@@ -22,8 +35,12 @@ from chargewright.file_transfer.errors import (
     TransferBroken,
 )
 from chargewright.file_transfer.files import BytesSource, MemorySink
+from chargewright.file_transfer.ftp_client import FtpTransfer, Security
 from chargewright.file_transfer.ftp_server import FtpFileServer, FtpSecurity
+from chargewright.file_transfer.locations import parse_location
 from chargewright.file_transfer.store import Admission, FileStore
+from chargewright.file_transfer.transfers import FileTransfers
+from chargewright.tls.client import client_context
 from chargewright.tls.server import CertificateFiles
 
 MIB = 1 << 20
@@ -300,11 +317,6 @@ async def test_ftps_on_both_connections(security: FtpSecurity, store: FileStore,
             await client.download(f"ftps://all:pw@{host}:{port}/in/b", sink, size_bound=MIB)
             assert sink.content == content
         else:
-            from chargewright.file_transfer.base import Attempt, TimeLimits
-            from chargewright.file_transfer.ftp_client import FtpTransfer, Security
-            from chargewright.file_transfer.locations import parse_location
-            from chargewright.tls.client import client_context
-
             transfer = FtpTransfer(lambda: client_context(certificates.authorities), Security.IMPLICIT)
             directory = parse_location(f"ftps://all:pw@127.0.0.1:{server.address[1]}/in")
             attempt = Attempt(1, TimeLimits(5, 5), MIB, None)
@@ -323,6 +335,48 @@ async def test_many_upload_at_the_same_time(store: FileStore, server: FtpFileSer
     )
     for n in range(12):
         assert (store.root / "in" / f"f{n}").read_bytes() == content_of(100_000 + n)
+
+
+async def test_a_large_file_passes_in_small_pieces_both_ways(tmp_path: Path) -> None:
+    size = 200 << 20
+    store = FileStore(tmp_path / "large", quota_bytes=1 << 30, size_bound=1 << 30)
+    with (store.root / "large").open("wb") as file:
+        file.truncate(size)
+    sink, source = CountingSink(), SparseSource(50 << 20)
+    client = transfers(stalled_seconds=60)
+    async with ftp_server(store, GATE) as server:
+        host, port = server.address
+        url = f"ftp://all:pw@{host}:{port}"
+        await client.download(f"{url}/large", sink, size_bound=size, retries=ONCE)
+        await client.upload(url, source, file_name="up", retries=ONCE)
+    assert sink.kept == size
+    assert 0 < sink.largest <= CHUNK_BYTES and source.largest <= CHUNK_BYTES
+    assert store.describe("up").size == source.size
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_the_data_connection_resumes_the_session(
+    version: ssl.TLSVersion, store: FileStore, tmp_path: Path
+) -> None:
+    certificates = certified(tmp_path)
+    context = client_context(certificates.authorities)
+    context.minimum_version = context.maximum_version = version
+    resumed: list[bool | None] = []
+
+    class Watched(ssl.SSLSocket):
+        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+            if flags == 0 and self.server_side is False and buflen == CHUNK_BYTES:
+                resumed.append(self.session_reused)
+            return super().recv(buflen, flags)
+
+    context.sslsocket_class = Watched
+    client = FileTransfers(SystemClock(), TransferTools(trust=lambda: context), limits=TimeLimits(5, 5))
+    async with ftp_server(store, GATE, security=FtpSecurity.EXPLICIT, certificates=certificates.files) as server:
+        host, port = server.address
+        sink = MemorySink()
+        await client.download(f"ftps://all:pw@{host}:{port}/image.bin", sink, size_bound=MIB, retries=ONCE)
+    assert sink.content == content_of(MIB)
+    assert resumed and all(resumed)
 
 
 async def test_certificates_that_are_wrong_are_named(store: FileStore, tmp_path: Path) -> None:

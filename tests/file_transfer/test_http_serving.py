@@ -1,14 +1,15 @@
 """The server begins, ends, and speaks TLS with both kinds of keys."""
 
+import asyncio
 import ssl
 import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.file_transfer.peers import ONCE, certified, http_server, transfers
+from tests.file_transfer.peers import ONCE, CountingSink, SparseSource, certified, http_server, transfers
 
 from chargewright.file_transfer.base import CHUNK_BYTES, Progress
-from chargewright.file_transfer.files import BytesSource, MemorySink
+from chargewright.file_transfer.files import BytesSource
 from chargewright.file_transfer.http_server import FileApplication
 from chargewright.file_transfer.http_serving import HttpFileServer
 from chargewright.file_transfer.store import FileStore
@@ -21,8 +22,6 @@ def store(tmp_path: Path) -> FileStore:
 
 @pytest.mark.parametrize("key", ["ECDSA", "RSA"])
 async def test_https_with_both_kinds_of_keys(store: FileStore, key: str, tmp_path: Path) -> None:
-    import asyncio
-
     certificates = certified(tmp_path)
     context = ssl.create_default_context(cafile=str(certificates.authorities))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -54,39 +53,14 @@ async def test_a_large_file_passes_in_small_pieces_both_ways(store: FileStore) -
     with (store.root / "large").open("wb") as file:
         file.truncate(size)
 
-    class Counting(MemorySink):
-        largest = total = 0
-
-        @property
-        def kept(self) -> int:
-            return self.total
-
-        async def write(self, chunk: bytes) -> None:
-            self.largest = max(self.largest, len(chunk))
-            self.total += len(chunk)
-
-        async def begin(self, validator: str | None) -> None:
-            self.total = 0
-
-        async def finish(self) -> str:
-            return ""
-
-    class Sparse(BytesSource):
-        largest = 0
-        size = 50 << 20
-
-        async def read(self, offset: int, bound: int) -> bytes:
-            self.largest = max(self.largest, bound)
-            return bytes(min(bound, self.size - offset))
-
-    sink, source = Counting(), Sparse(b"")
+    sink, source = CountingSink(), SparseSource(50 << 20)
     told: list[Progress] = []
     async with http_server(store) as address:
         await transfers(stalled_seconds=60).download(
             f"http://{address}/large", sink, size_bound=size, retries=ONCE, progress=told.append
         )
         await transfers(stalled_seconds=60).upload(f"http://{address}/", source, file_name="up", retries=ONCE)
-    assert (sink.total, told[-1].bytes_done) == (size, size)
+    assert (sink.kept, told[-1].bytes_done) == (size, size)
     assert 0 < sink.largest <= CHUNK_BYTES
     assert source.largest <= CHUNK_BYTES
     assert store.describe("up").size == source.size

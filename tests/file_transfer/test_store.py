@@ -1,5 +1,6 @@
 """A store that nothing leaves, and where files appear whole or not at all."""
 
+import errno
 import hashlib
 import os
 import threading
@@ -167,6 +168,19 @@ def test_parts_count_towards_the_quota(store: FileStore) -> None:
         store.delete("in/a")
 
 
+def test_a_full_disk_is_a_full_store(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    upload = store.begin("in/a")
+    upload.write(b"x")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreFull, match="disk is full"):
+        upload.finish()
+    upload.discard()
+    assert (store.used_bytes, store.listing("in")) == (0, [])
+
+
 def test_a_newer_upload_of_the_name_wins(store: FileStore) -> None:
     older = store.begin("in/a")
     older.write(b"older")
@@ -198,11 +212,15 @@ def test_old_parts_are_removed(store: FileStore) -> None:
 
 
 def test_a_folder_is_no_file(store: FileStore) -> None:
-    upload = store.begin("in")
+    with pytest.raises(NotThere, match="folder"):
+        store.begin("in")
+    upload = store.begin("later")
     upload.write(b"x")
+    store.make_folder("later")
     with pytest.raises(NotThere, match="folder"):
         upload.finish()
     upload.discard()
+    assert store.used_bytes == 0
     with pytest.raises(NotThere):
         store.begin("nowhere/a")
     with pytest.raises(NotThere):

@@ -115,10 +115,17 @@ class Source(Protocol):
 
 
 class Attempt:
-    """One go of a transfer: its bounds, and whom to tell how far it is."""
+    """One go of a transfer: its bounds, and whom to tell how far it is.
 
-    def __init__(self, number: int, limits: TimeLimits, size_bound: int, progress: ProgressListener | None) -> None:
+    `offered` are the bytes of an upload's source that attempts before this one have read: a server that has more of the
+    file has it from somebody else.
+    """
+
+    def __init__(
+        self, number: int, limits: TimeLimits, size_bound: int, progress: ProgressListener | None, offered: int = 0
+    ) -> None:
         self.number = number
+        self.offered = offered
         self.limits = limits
         self.size_bound = size_bound
         self._progress = progress

@@ -144,8 +144,7 @@ class FtpTransfer:
             offset = 0
             if attempt.number > 1:
                 kept, _ = await session.describe(file_name)
-                # What was never read cannot be there: that file is somebody else's.
-                if kept is not None and kept <= getattr(source, "seen", source.size) and kept < source.size:
+                if kept is not None and kept <= attempt.offered and kept < source.size:
                     offset = kept
             await session.announce(source.size)
             try:

@@ -5,6 +5,7 @@ for uploads; servers that speak the draft for resumable uploads (Upload-Offset, 
 others get the file again from its beginning.
 """
 
+import asyncio
 import base64
 import re
 import ssl
@@ -78,10 +79,7 @@ class HttpTransfer:
         headers = {}
         if sink.kept and sink.validator is not None:
             headers = {"Range": f"bytes={sink.kept}-", "If-Range": sink.validator}
-        async with (
-            self._client(location, attempt) as client,
-            self._following(client, "GET", location, headers) as response,
-        ):
+        async with self._following(attempt, "GET", location, headers) as response:
             total = _length(response)
             if response.status_code == 206:
                 total = await self._check_part(response, location, sink)
@@ -108,25 +106,24 @@ class HttpTransfer:
     async def upload(self, directory: Location, file_name: str, source: Source, attempt: Attempt) -> Location:
         """See `Transfer.upload`."""
         target = directory.inside(file_name)
-        async with self._client(target, attempt) as client:
-            offset = await self._kept_by_server(client, target, source) if attempt.number > 1 else 0
-            # An empty rest would be no request that completes anything.
-            method, headers = ("PATCH", _resuming_headers(offset)) if offset else ("PUT", {})
-            headers |= {"Content-Type": headers.get("Content-Type", "application/octet-stream")}
-            status = await self._send(client, method, target, headers, _Body(source, attempt, offset))
-            if status in _NO_PUT and not offset:
-                body = _FormBody(source, attempt, file_name)
-                headers = {"Content-Type": f"multipart/form-data; boundary={body.boundary}"}
-                await self._send(client, "POST", directory, headers, body)
-                return directory
-        return target
+        offset = await self._kept_by_server(target, source, attempt) if attempt.number > 1 else 0
+        if offset:
+            await self._send(attempt, "PATCH", target, _resuming_headers(offset), _Body(source, attempt, offset))
+            return target
+        headers = {"Content-Type": "application/octet-stream"}
+        if await self._send(attempt, "PUT", target, headers, _Body(source, attempt)) not in _NO_PUT:
+            return target
+        form = _FormBody(source, attempt, file_name)
+        headers = {"Content-Type": f"multipart/form-data; boundary={form.boundary}"}
+        await self._send(attempt, "POST", directory, headers, form)
+        return directory
 
     async def _send(
-        self, client: httpx.AsyncClient, method: str, target: Location, headers: dict[str, str], body: "_Body"
+        self, attempt: Attempt, method: str, target: Location, headers: dict[str, str], body: "_Body"
     ) -> int:
         """Send it; the status is one of success, or of `_NO_PUT` for a PUT."""
         headers = headers | {"Content-Length": str(body.length)}
-        async with self._following(client, method, target, headers, body) as response:
+        async with self._following(attempt, method, target, headers, body) as response:
             if response.is_success or (method == "PUT" and response.status_code in _NO_PUT):
                 return response.status_code
             if method == "PATCH":
@@ -134,16 +131,15 @@ class HttpTransfer:
                 raise TransferBroken(target.shown, f"the server does not go on: {response.status_code}")
             raise _refusal(target, response)
 
-    async def _kept_by_server(self, client: httpx.AsyncClient, target: Location, source: Source) -> int:
+    async def _kept_by_server(self, target: Location, source: Source, attempt: Attempt) -> int:
         """How much of a broken upload the server has; 0 where it cannot tell, or where it has nothing of ours."""
-        async with self._following(client, "HEAD", target, {}) as response:
+        async with self._following(attempt, "HEAD", target, {}) as response:
             offset = response.headers.get("Upload-Offset", "")
             unfinished = response.headers.get("Upload-Complete") == "?0"
         if not unfinished or not offset.isascii() or not offset.isdigit():
             return 0
         kept = int(offset)
-        # What was never read cannot be there: that part is somebody else's.
-        return kept if kept <= getattr(source, "seen", source.size) and kept < source.size else 0
+        return kept if kept <= attempt.offered and kept < source.size else 0
 
     async def _check_part(self, response: httpx.Response, location: Location, sink: Sink) -> int | None:
         """The total of a partial answer, which must go on exactly where the sink ends."""
@@ -155,11 +151,13 @@ class HttpTransfer:
 
     @asynccontextmanager
     async def _client(self, location: Location, attempt: Attempt) -> AsyncIterator[httpx.AsyncClient]:
-        """A client for one attempt, whose troubles become ours."""
+        """A client for one request, whose troubles become ours."""
         limits = attempt.limits
         timeout = httpx.Timeout(limits.stalled_seconds, connect=limits.connect_seconds)
+        # Reading root certificates takes a while; without TLS there is nothing to verify, and no other request is made.
+        verify = await asyncio.to_thread(self._trust) if location.scheme == "https" else False
         # Not the environment's proxies: a file goes where the URL says.
-        client = httpx.AsyncClient(verify=self._trust(), timeout=timeout, trust_env=False, follow_redirects=False)
+        client = httpx.AsyncClient(verify=verify, timeout=timeout, trust_env=False, follow_redirects=False)
         try:
             async with client:
                 yield client
@@ -177,7 +175,7 @@ class HttpTransfer:
     @asynccontextmanager
     async def _following(
         self,
-        client: httpx.AsyncClient,
+        attempt: Attempt,
         method: str,
         location: Location,
         headers: Mapping[str, str],
@@ -188,7 +186,10 @@ class HttpTransfer:
         for _ in range(_REDIRECTS + 1):
             sent = {"Accept-Encoding": "identity", **headers, **_authorization(here)}
             content = None if body is None else body.chunks()
-            async with client.stream(method, here.address, headers=sent, content=content) as response:
+            async with (
+                self._client(here, attempt) as client,
+                client.stream(method, here.address, headers=sent, content=content) as response,
+            ):
                 onwards = response.headers.get("Location")
                 if response.status_code not in _REDIRECTING_STATUSES or onwards is None:
                     yield response

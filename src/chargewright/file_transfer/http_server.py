@@ -200,7 +200,8 @@ class FileApplication:
             try:
                 digest = await _in_thread(upload.finish)
             except StoreError:
-                await _in_thread(upload.leave)
+                # Nobody can go on with what cannot get its name.
+                await _in_thread(upload.discard)
                 raise
             encoded = base64.b64encode(bytes.fromhex(digest)).decode()
             headers = {"Repr-Digest": f"sha-256=:{encoded}:", "Upload-Complete": "?1", "Content-Length": "0"}

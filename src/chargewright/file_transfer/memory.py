@@ -91,7 +91,7 @@ class MemoryTransfer:
         line = _Line(self._files, name, target, attempt)
         await line.open()
         part = self._files.parts.setdefault(name, bytearray())
-        if attempt.number == 1 or len(part) > source.size:
+        if attempt.number == 1 or len(part) > attempt.offered:
             part.clear()
         while len(part) < source.size:
             chunk = await line.carry(await source.read(len(part), CHUNK_BYTES))

@@ -21,6 +21,7 @@ from chargewright.file_transfer.errors import (
     BadName,
     FileTooLarge,
     NotThere,
+    StoreError,
     StoreFull,
     Superseded,
     WrongOffset,
@@ -234,6 +235,7 @@ class Upload:
 
     def open(self, offset: int) -> int:
         """For the store: open the part and return how many bytes of an earlier one are gone with that."""
+        self._size_of_target()
         try:
             kept = os.stat(self._part, dir_fd=self._folder, follow_symlinks=False).st_size
         except FileNotFoundError:
@@ -253,16 +255,16 @@ class Upload:
                 self.size += len(chunk)
 
     def write(self, chunk: bytes) -> None:
-        """Append; raises `FileTooLarge`, `StoreFull`, `Superseded`, OSError."""
+        """Append; raises `FileTooLarge`, `StoreFull` (the disk, too), `Superseded`, OSError."""
         if self.size + len(chunk) > self._store.size_bound:
             reason = f"the file is too large: it has more than {self._store.size_bound} bytes"
             raise FileTooLarge(self.name, reason)
         # The store's lock comes before ours, never after it.
         self._store.reserve(self.name, len(chunk))
         try:
-            with self._lock:
+            with self._lock, _disk_may_be_full(self.name):
                 self._opened().write(chunk)
-        except (OSError, Superseded):
+        except (OSError, StoreError):
             self._store.reserve(self.name, -len(chunk))
             raise
         self._hash.update(chunk)
@@ -272,15 +274,10 @@ class Upload:
         """It is whole: on disk, then under its name, in place of what had it. Returns the SHA-256 in hex."""
         with self._lock:
             file = self._opened()
-            file.flush()
-            os.fsync(file.fileno())
-            try:
-                replaced = os.stat(self._parts[-1], dir_fd=self._folder, follow_symlinks=False)
-                if stat.S_ISDIR(replaced.st_mode):
-                    raise NotThere(self.name, "a folder has this name")
-                freed = replaced.st_size if stat.S_ISREG(replaced.st_mode) else 0
-            except FileNotFoundError:
-                freed = 0
+            with _disk_may_be_full(self.name):
+                file.flush()
+                os.fsync(file.fileno())
+            freed = self._size_of_target()
             os.replace(self._part, self._parts[-1], src_dir_fd=self._folder, dst_dir_fd=self._folder)
             os.fsync(self._folder)
         self._store.reserve(self.name, -freed)
@@ -319,6 +316,16 @@ class Upload:
             if self._folder >= 0:
                 os.close(self._folder)
                 self._folder = -1
+
+    def _size_of_target(self) -> int:
+        """Of the file that will be replaced, 0 if there is none; raises `NotThere` if it is a folder."""
+        try:
+            status = os.stat(self._parts[-1], dir_fd=self._folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return 0
+        if stat.S_ISDIR(status.st_mode):
+            raise NotThere(self.name, "a folder has this name")
+        return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
     def _opened(self) -> BinaryIO:
         if self._superseded:
@@ -359,6 +366,16 @@ def _open(path: str, flags: int, folder: int, name: str) -> int:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise NotThere(name, "there is no such file or folder") from error
+        raise
+
+
+@contextlib.contextmanager
+def _disk_may_be_full(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(name, "the disk is full") from error
         raise
 
 

@@ -164,7 +164,7 @@ class FileTransfers:
 
         async def attempt(number: int) -> None:
             nonlocal arrived
-            go = Attempt(number if resume else 1, self._limits, hashing.size, progress)
+            go = Attempt(number if resume else 1, self._limits, hashing.size, progress, hashing.seen)
             arrived = await transfer.upload(directory, file_name, hashing, go)
 
         try:
