@@ -14,8 +14,9 @@ from tests.csms.bench import Workbench
 from chargewright.csms.handlers.table import HANDLERS
 from chargewright.csms.instants import microseconds
 from chargewright.csms.ports import CallContext
-from chargewright.csms.storage.base import ClaimRecord, StorageError, Unit
+from chargewright.csms.storage.base import ClaimRecord, DataTransferRecord, StorageError, Unit
 from chargewright.protocol.v16.actions import ACTIONS, Role
+from chargewright.protocol.v16.core import DataTransferResponse, DataTransferStatus
 from chargewright.rpc.errors import PropertyConstraintViolation
 
 BOOT = {"chargePointVendor": "Bench", "chargePointModel": "Test"}
@@ -527,3 +528,26 @@ async def test_messages_are_freed_without_the_garbage_collector(bench: Workbench
     finally:
         gc.enable()
     assert found == []
+
+
+async def test_memory_follows_the_commit_and_is_taken_back_without_one(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def handler(request: Any, call: Any, services: Any) -> Any:
+        call.add(DataTransferRecord(vendor_id="v", message_id=None, data=None, status="Accepted"))
+        call.after_commit(lambda: told.append("committed"))
+        call.after_failure(lambda: told.append("failed"))
+        return call.when_durable(lambda: DataTransferResponse(status=DataTransferStatus.ACCEPTED))
+
+    async def refused(units: Any) -> Any:
+        raise StorageError("poison")
+
+    assert bench.csms._ports is not None
+    monkeypatch.setitem(bench.csms._ports.handlers, "DataTransfer", handler)  # type: ignore[arg-type]
+    connection = await bench.connect()
+    assert (await bench.exchange(connection, "DataTransfer", {"vendorId": "v"}))[0] == 3
+    monkeypatch.setattr(bench.storage, "commit", refused)
+    assert (await bench.exchange(connection, "DataTransfer", {"vendorId": "v"}))[0] == 4
+    assert told == ["committed", "failed"]

@@ -72,7 +72,7 @@ class Call(CallContext):
     def let_go(self) -> None:
         """Break the circle of call, unit and callback, so that both are freed now and not by the garbage collector."""
         self.build = None
-        self.afterwards = None
+        self.afterwards = self.failures = None
         del self.unit
 
     def _settled(self, unit: Unit, settlement: Settlement) -> None:

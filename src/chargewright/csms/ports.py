@@ -32,9 +32,10 @@ Answer: TypeAlias = Response | WhenDurable[Response]
 class Ledger(Protocol):
     """Where services write what no CALL of a station caused."""
 
-    async def write(self, station_id: int, *records: Record, epoch: int = ANY_EPOCH) -> None:
+    async def write(self, station_id: int, *records: Record, epoch: int = ANY_EPOCH, is_patient: bool = False) -> None:
         """Commit the records as one unit (`NO_STATION` for those of none), and return when they are durable. With the
-        `epoch` of a connection, only while no newer one has claimed the station.
+        `epoch` of a connection, only while no newer one has claimed the station. One that `is_patient` waits for the
+        database as long as the CSMS runs.
 
         Raises `StorageUnavailable` when the database did not confirm in time (they may get there yet), `StorageError`
         when it refused them.
@@ -67,6 +68,7 @@ class CallContext:
         "_unreadable_times",
         "afterwards",
         "deviations",
+        "failures",
         "now",
         "received_at",
         "received_monotonic",
@@ -95,6 +97,7 @@ class CallContext:
         self._unreadable_times = unreadable_times
         self._payload_digest = b""
         self.afterwards: list[Callable[[], None]] | None = None
+        self.failures: list[Callable[[], None]] | None = None
 
     def add(self, record: Record) -> None:
         """Put one more record into the CALL's unit."""
@@ -106,6 +109,13 @@ class CallContext:
         if self.afterwards is None:
             self.afterwards = []
         self.afterwards.append(act)
+
+    def after_failure(self, act: Callable[[], None]) -> None:
+        """Call `act` on the event loop's thread where the unit is not committed: what was changed in memory beforehand
+        is taken back."""
+        if self.failures is None:
+            self.failures = []
+        self.failures.append(act)
 
     def when_durable(self, build: Callable[[], Response]) -> WhenDurable[Response]:
         """Answer with what `build` returns, once the unit is committed."""

@@ -348,8 +348,9 @@ class Session:
 
     def settled(self, call: Call, settlement: Settlement) -> None:
         """A CALL's unit is settled: answer it, unless it was answered already or its connection is gone."""
-        if call.afterwards is not None and settlement is Settlement.DURABLE:
-            for act in call.afterwards:
+        follow = call.afterwards if settlement is Settlement.DURABLE else call.failures
+        if follow is not None:
+            for act in follow:
                 self._act(act)
         build = call.build
         if build is None:

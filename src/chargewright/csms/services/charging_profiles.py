@@ -235,6 +235,7 @@ class ChargingProfilesService(Service):
             call.add(event_of(changed, row.state))
             self._ending.add(row.installation_id)
             call.after_commit(partial(self._put, changed))
+            call.after_failure(partial(self._ending.discard, row.installation_id))
 
     def started(self, call: CallContext, start: StartRecord) -> None:
         """A transaction began: the profile that was sent with its remote start is its own, and no earlier transaction

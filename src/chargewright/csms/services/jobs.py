@@ -140,6 +140,7 @@ class JobBook(Generic[JobRow]):
         self._planned[self._key(row)] = (call.unit.epoch, row)
         call.add(row)
         call.after_commit(lambda: self.committed(row))
+        call.after_failure(lambda: self._forget_plan(row))
 
     async def kept(self, station_id: int, is_wanted: Callable[[JobRow], bool]) -> JobRow | None:
         """The newest kept job that is wanted, also where another node keeps it, or it is long ago."""

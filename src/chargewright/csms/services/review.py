@@ -38,6 +38,8 @@ GATHER_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 5.0
 # A finding that met another change is made again from what is there now.
 ATTEMPTS: Final = 3
+# Transactions that are judged at the same time.
+AT_ONCE: Final = 4
 _ENDINGS: Final = frozenset({"transaction.stopped", "transaction.closed", "transaction.linked"})
 _STARTED: Final = "transaction.started"
 
@@ -141,7 +143,15 @@ class ReviewService(Service):
         # Other nodes' commits are known from here.
         self._active.learn(row for row in rows if row.transaction_id in learned)
         ours = [row for row in rows if row.transaction_id in judged and self._is_of(row, judged[row.transaction_id])]
-        return any(await asyncio.gather(*(self._review(row) for row in ours)))
+        found = False
+        for first in range(0, len(ours), AT_ONCE):
+            # A few at a time: lists of the API wait for the same readers.
+            some = ours[first : first + AT_ONCE]
+            for result in await asyncio.gather(*map(self._review, some), return_exceptions=True):
+                if isinstance(result, BaseException):
+                    raise result
+                found = result or found
+        return found
 
     def _is_of(self, row: TransactionRow, identity: str) -> bool:
         """A station may name a transaction of another one, which is no business of its."""
