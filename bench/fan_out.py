@@ -307,8 +307,9 @@ def run(console: Console) -> list[Result]:
         is_judged = measured.late_milliseconds <= LATE_MILLISECONDS and usual <= BUSY_MILLISECONDS
         if not is_judged:
             console.print(
-                f"{SECTION}: {kind}: not judged: with nobody slow half of the commands took {usual:.1f} ms or more; "
-                "the machine is busy with other work, measure again when it is not"
+                f"{SECTION}: {kind}: not judged: the load sent {measured.late_milliseconds:.1f} ms late (p99), and with "
+                f"nobody slow a command took {usual:.1f} ms (p50); the machine is busy with other work, measure again "
+                "when it is not"
             )
         rate = single.commands / single.seconds
         results.append(Result(SECTION, f"commands per second over REST, {kind}", round(rate, 1), "1/s"))
