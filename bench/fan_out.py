@@ -307,8 +307,8 @@ def run(console: Console) -> list[Result]:
         is_judged = measured.late_milliseconds <= LATE_MILLISECONDS and usual <= BUSY_MILLISECONDS
         if not is_judged:
             console.print(
-                f"{SECTION}: {kind}: not judged: the load sent {measured.late_milliseconds:.1f} ms late (p99), and with "
-                f"nobody slow a command took {usual:.1f} ms (p50); the machine is busy with other work, measure again "
+                f"{SECTION}: {kind}: not judged: the load sent {measured.late_milliseconds:.1f} ms late (p99), and "
+                f"with nobody slow a command took {usual:.1f} ms (p50); the machine is busy with other work, measure again "
                 "when it is not"
             )
         rate = single.commands / single.seconds
