@@ -28,7 +28,7 @@ class JournalLedger:
         self._clock = clock
         self._confirm_seconds = confirm_seconds
 
-    async def write(self, station_id: int, *records: Record, epoch: int = ANY_EPOCH) -> None:
+    async def write(self, station_id: int, *records: Record, epoch: int = ANY_EPOCH, is_patient: bool = False) -> None:
         """Commit the records as one unit; see `ports.Ledger`."""
         settled: asyncio.Future[Settlement] = asyncio.get_running_loop().create_future()
 
@@ -41,7 +41,7 @@ class JournalLedger:
         unit.records.extend(records)
         self._journal.submit(unit)
         try:
-            async with asyncio.timeout(self._confirm_seconds):
+            async with asyncio.timeout(None if is_patient else self._confirm_seconds):
                 settlement = await settled
         except TimeoutError:
             raise StorageUnavailable(

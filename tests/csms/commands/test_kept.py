@@ -184,4 +184,56 @@ async def test_a_reservation_is_not_kept_beyond_its_expiry(quick: Workbench) -> 
     connection = await quick.connect()
     assert (await ended(quick, command_id)).state == "expired"
     assert connection.sent == []
-    assert await quick.rows("SELECT * FROM reservation") == []
+    assert quick.csms._services is not None
+    assert quick.csms._services.reservations.live(station(quick).id) == []
+
+
+class Gate:
+    """Holds up what is called between two steps of another."""
+
+    def __init__(self, act: Any) -> None:
+        self._act = act
+        self.is_reached = asyncio.Event()
+        self.is_open = asyncio.Event()
+
+    async def __call__(self, *arguments: Any, **options: Any) -> Any:
+        found = await self._act(*arguments, **options)
+        self.is_reached.set()
+        await self.is_open.wait()
+        return found
+
+
+async def test_a_cancelling_that_comes_too_late_says_so(quick: Workbench) -> None:
+    command_id = await keep(quick, RESET)
+    gate = kept(quick).get = Gate(kept(quick).get)  # type: ignore[method-assign]  # the row is read, and then it is sent
+    cancelling = asyncio.get_running_loop().create_task(kept(quick).cancel(command_id))
+    await gate.is_reached.wait()
+    del kept(quick).get  # type: ignore[method-assign]
+    connection = await quick.connect()
+    call = await next_call(connection)
+    gate.is_open.set()
+    with pytest.raises(TooLate, match="sent"):
+        await cancelling
+    accept(connection, call)
+    assert (await ended(quick, command_id)).state == "answered"
+    assert (await quick.event_kinds()).count("command.finished") == 1
+
+
+async def test_what_was_cancelled_after_it_was_read_is_not_sent(quick: Workbench) -> None:
+    command_id = await keep(quick, RESET)
+    station_kept = kept(quick)
+    gate = station_kept.get = Gate(station_kept.get)  # type: ignore[method-assign]  # the worker's
+    connection = await quick.connect()
+    await gate.is_reached.wait()
+    del station_kept.get  # type: ignore[method-assign]
+    assert (await station_kept.cancel(command_id)) is not None
+    gate.is_open.set()
+    following = await keep(quick, CLEAR)
+    call = await next_call(connection)
+    assert call[2] == "ClearCache"
+    accept(connection, call)
+    await ended(quick, following)
+    assert (await row(quick, command_id)).state == "cancelled"
+    kinds = await quick.event_kinds()
+    assert (kinds.count("command.sent"), kinds.count("command.finished")) == (1, 2)
+    assert station_kept._unfinished == {}

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from tests.csms.storage.test_suite import start, stop
 
-from chargewright.csms.storage.base import CloseRecord, EventRecord, LinkRecord, ReviewRecord, Settlement
+from chargewright.csms.storage.base import (
+    CloseRecord,
+    CommandMoveRecord,
+    EventRecord,
+    LinkRecord,
+    ReviewRecord,
+    Settlement,
+)
+from chargewright.csms.storage.rows.commands import CommandRow
 
 
 async def opened(desk: Any, **values: Any) -> tuple[int, int]:
@@ -170,3 +178,57 @@ async def test_a_start_learns_of_the_stop_that_came_before_it(desk: Any) -> None
     again = start(1_699_999_000_000_000)
     await desk.write(again)
     assert (again.repeated, again.stop_instant) == (True, 1_700_000_000_000_000)
+
+
+def command(desk: Any, command_id: str) -> CommandRow:
+    return CommandRow(
+        command_id=command_id,
+        station_id=desk.stations[0],
+        action="Reset",
+        payload="{}",
+        state="waiting",
+        timeout_seconds=1.0,
+        created_at=1,
+    )
+
+
+def move(command_id: str, seen: tuple[str, int], to: tuple[str, int], **values: Any) -> CommandMoveRecord:
+    return CommandMoveRecord(
+        command_id=command_id, seen_state=seen[0], seen_epoch=seen[1], state=to[0], sent_epoch=to[1], **values
+    )
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+async def test_a_command_moves_only_from_where_it_was_seen_and_ends_once(desk: Any, together: bool) -> None:
+    await desk.write(command(desk, "a"))
+    await desk.write(command(desk, "b"))
+    moves = [
+        move("a", ("waiting", 0), ("sent", 3), sent_at=5),
+        move("a", ("waiting", 0), ("cancelled", 0), finished_at=6),
+        move("b", ("waiting", 0), ("cancelled", 0), finished_at=6, payload="[]"),
+        move("a", ("sent", 2), ("unknown", 2), finished_at=7),
+        move("a", ("sent", 3), ("answered", 3), finished_at=8, outcome="{}"),
+        move("a", ("answered", 3), ("waiting", 3)),
+        move("b", ("waiting", 0), ("sent", 3), sent_at=5),
+    ]
+    for record in moves:
+        desk.submit(record, EventRecord(kind=record.state, body={}, decision=record))
+        if not together:
+            await desk.storage.journal.drain()
+    await desk.storage.journal.drain()
+    assert [record.applied for record in moves] == [True, False, True, False, True, False, False]
+    found = await desk.rows(
+        "SELECT command_id, state, sent_epoch, sent_at, finished_at, payload, outcome FROM command ORDER BY command_id"
+    )
+    assert [tuple(row) for row in found] == [
+        ("a", "answered", 3, 5, 8, "{}", "{}"),
+        ("b", "cancelled", 0, None, 6, "[]", None),
+    ]
+    assert [kind for kind, _ in await events(desk)] == ["sent", "cancelled", "answered"]
+
+
+async def test_writing_a_command_again_changes_nothing(desk: Any) -> None:
+    await desk.write(command(desk, "a"))
+    await desk.write(move("a", ("waiting", 0), ("answered", 1), finished_at=8))
+    await desk.write(command(desk, "a"))
+    assert await desk.rows("SELECT state, finished_at FROM command") == [("answered", 8)]

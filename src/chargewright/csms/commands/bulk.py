@@ -26,7 +26,7 @@ __all__ = ["BulkCommands", "BulkProgress", "Selection"]
 
 # All of a bulk command is written in one unit, or nothing of it is.
 STATIONS_LIMIT: Final = 20_000
-_PAGE: Final = 1_000
+_PAGE: Final = 500
 
 
 class Selection(msgspec.Struct, kw_only=True, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -164,8 +164,7 @@ class BulkCommands:
         cancelled = 0
         where = {"bulk_id": bulk_id, "finished_at": None}
         while rows := await self._storage.page(CommandRow, where, after=after, limit=_PAGE):
-            for row in rows:
-                cancelled += await self._kept.is_cancelled(row.command_id)
+            cancelled += await self._kept.cancel_all(rows)
             after = (rows[-1].id, rows[-1].id)
         return cancelled
 

@@ -135,6 +135,11 @@ class Commander:
         """Whether the station has a connection here, and may be sent commands: its boot was accepted, or is pending."""
         return not isinstance(self._link(station_id, None), NotSent)
 
+    def epoch(self, station_id: int) -> int | None:
+        """The epoch of the station's connection here; None without one."""
+        link = self._link_of(station_id)
+        return None if link is None else link.epoch
+
     def queued(self, station_id: int) -> int:
         """How many commands the station has, the one that is out included."""
         queue = self._queues.get(station_id)

@@ -2,22 +2,26 @@
 
 They survive reconnects and restarts. A command is written as sent before it is sent, under the epoch of the connection
 that it goes over, so that two nodes cannot both send it. If the connection or the server ends before the answer came,
-it is *unknown*, and only an action that may be repeated is sent again. They go oldest first, one at a time for each
-station, when the station has settled; those without `keep_until` at once or not at all.
+it is *unknown*, and only an action that may be repeated is sent again; who has a newer connection judges that, or
+anybody when nobody can be waiting for the answer any more. An answer that comes while the database is away waits for
+it. They go oldest first, one at a time for each station, when the station has settled, and one that could not be sent
+holds up those behind it; those without `keep_until` go at once or not at all.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import Any, Final
 
-import msgspec
 import structlog
 
 from chargewright.clock import Clock
-from chargewright.csms.commands.commander import Commander, StationLink
-from chargewright.csms.commands.redaction import event_payload, holds_secret, outcome_body, shown, shown_outcome
-from chargewright.csms.commands.states import CUE_OF_OUTCOME, CommandState, Cue, advance
+from chargewright.csms.commands.commander import Commander
+from chargewright.csms.commands.flights import Flight
+from chargewright.csms.commands.moves import CommandMoves, read_request
+from chargewright.csms.commands.redaction import event_payload, holds_secret
+from chargewright.csms.commands.states import CommandState, Cue
 from chargewright.csms.commands.validation import COMMANDS, InvalidCommand
 from chargewright.csms.directory import Directory
 from chargewright.csms.errors import Conflict
@@ -25,13 +29,12 @@ from chargewright.csms.instants import microseconds
 from chargewright.csms.outcomes import NotSent, Outcome, QueueFull, Unanswered
 from chargewright.csms.ports import Ledger
 from chargewright.csms.services.events import make_event
-from chargewright.csms.storage.base import Record, StationRow, Storage, StorageError
+from chargewright.csms.storage.base import ANY_EPOCH, NO_STATION, Record, StationRow, Storage, StorageError
 from chargewright.csms.storage.rows.base import Range
 from chargewright.csms.storage.rows.commands import CommandRow
-from chargewright.errors import ChargewrightError
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST
 from chargewright.protocol.v16.base import Message
-from chargewright.protocol.v16.coding import decode, encode
+from chargewright.protocol.v16.coding import encode
 from chargewright.protocol.v16.reservation import ReserveNowRequest
 
 __all__ = ["KeptCommands", "TooLate"]
@@ -43,21 +46,18 @@ LOOK_SECONDS: Final = 5.0
 # How long commands for many stations, which a restart interrupted, wait for their stations, in seconds.
 RESTART_SECONDS: Final = 300.0
 
-# What services are told of a kept command that ended so.
-_NEVER_SENT: Final[Mapping[CommandState, str]] = {
-    CommandState.EXPIRED: "the station did not come while the command was kept",
-    CommandState.CANCELLED: "it was taken back",
-}
+# After its time limit and this many seconds nobody waits for the answer to a command: clocks of nodes differ.
+GRACE_SECONDS: Final = 60.0
+# A station that has not answered for so many seconds does not count among those that are served at the same time.
+PATIENCE_SECONDS: Final = 5.0
+
+_INTERRUPTED: Final = Unanswered(reason="the connection or the server ended before an answer came", is_lost=True)
 
 _log = structlog.get_logger(__name__)
 
 
 class TooLate(Conflict):
     """The command has left or has ended: it cannot be cancelled any more."""
-
-
-class _Cancelled(ChargewrightError):
-    """Cancelled while it waited in the queue."""
 
 
 class KeptCommands:
@@ -89,8 +89,11 @@ class KeptCommands:
         self.timeout_seconds = timeout_seconds
         self._per_station = per_station
         self._slots = asyncio.Semaphore(at_once)
+        self._moves = CommandMoves(commander, directory, ledger, clock)
         self._unfinished: dict[int, int] = {}  # by station, how many; those of other nodes as of the last look
-        self._under_way: dict[str, CommandRow] = {}
+        self._counted: set[int] = set()  # stations whose number changed while the last look was under way
+        self._arriving: dict[int, int] = {}  # by station, how many are being written
+        self._under_way: dict[str, Flight] = {}
         self._workers: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
         self._restart_until = 0
@@ -139,7 +142,7 @@ class KeptCommands:
         """Write a command down, to be sent when the station is there, until `keep_until` (µs), a reservation no later
         than its expiryDate; and in the same unit what else belongs to it. Its time limit begins when it is its turn.
         Raises `QueueFull`, `InvalidCommand`, `StorageUnavailable`, `StorageError`."""
-        waiting = self._unfinished.get(station.id, 0)
+        waiting = self._waiting(station.id)
         if waiting >= self._per_station:
             raise QueueFull(f"{waiting} commands are kept for {station.identity}: no more than that are allowed")
         row = self.row(station, request, keep_until=keep_until, timeout_seconds=timeout_seconds)
@@ -149,23 +152,24 @@ class KeptCommands:
             "keepUntil": row.keep_until,
             **event_payload(request),
         }
-        self._unfinished[station.id] = waiting + 1
+        self._arriving[station.id] = self._arriving.get(station.id, 0) + 1
         try:
             await self._ledger.write(station.id, row, make_event("command.kept", body), *alongside)
-        except StorageError:
-            self._count_down(station.id)
-            raise
-        self.go(station.id)
+        finally:
+            self._arriving[station.id] -= 1
+            if not self._arriving[station.id]:
+                del self._arriving[station.id]
+        self.taken_on([row])
         return row
 
     def has_room(self, station_id: int) -> bool:
         """Whether one more command may be kept for the station."""
-        return self._unfinished.get(station_id, 0) < self._per_station
+        return self._waiting(station_id) < self._per_station
 
     def taken_on(self, rows: list[CommandRow]) -> None:
         """Commands were written by somebody else: send them."""
         for row in rows:
-            self._unfinished[row.station_id] = self._unfinished.get(row.station_id, 0) + 1
+            self._count(row.station_id, 1)
         for station_id in {row.station_id for row in rows}:
             self.go(station_id)
 
@@ -175,21 +179,23 @@ class KeptCommands:
         return rows[0] if rows else None
 
     async def cancel(self, command_id: str) -> CommandRow | None:
-        """Take a command back; None where there is none. Raises `TooLate` when it has left or has ended."""
-        row = self._under_way.get(command_id) or await self.get(command_id)
-        if row is None:
-            return None
-        if row.finished_at is not None or row.state == CommandState.SENT.value:
-            raise TooLate(f"the command is {row.state}: it cannot be cancelled any more")
-        await self._finish(row, advance(CommandState(row.state), Cue.CANCEL), None)
-        return row
+        """Take a command back; None where there is none. Raises `TooLate` when it has left or has ended,
+        `StorageUnavailable` where the database does not confirm it (it may be cancelled yet), `StorageError`."""
+        while row := await self.get(command_id):
+            if row.finished_at is not None or row.state == CommandState.SENT.value:
+                raise TooLate(f"the command is {row.state}: it cannot be cancelled any more")
+            if ended := await self._moves.end(row, Cue.CANCEL):
+                self._count(row.station_id, -1)
+                return ended
+        return None
 
-    async def is_cancelled(self, command_id: str) -> bool:
-        """Take a command back if that is still possible."""
-        try:
-            return await self.cancel(command_id) is not None
-        except TooLate:
-            return False
+    async def cancel_all(self, rows: Sequence[CommandRow]) -> int:
+        """Take back those that have not left and not ended, in one unit; how many that were. Raises `StorageError`."""
+        waiting = [row for row in rows if row.finished_at is None and row.state != CommandState.SENT.value]
+        cancelled = await self._moves.cancel(NO_STATION, waiting) if waiting else []
+        for row in cancelled:
+            self._count(row.station_id, -1)
+        return len(cancelled)
 
     # Life.
 
@@ -231,147 +237,129 @@ class KeptCommands:
     # Sending.
 
     async def _look(self) -> None:
+        self._counted.clear()
         found = await self._storage.count(CommandRow, {"finished_at": None}, by="station_id")
-        self._unfinished = {int(station_id): number for station_id, number in found.items()}
+        # Where something began or ended meanwhile, what is known here is newer than what was read.
+        known = {each: self._unfinished[each] for each in self._counted if each in self._unfinished}
+        read = {int(each): number for each, number in found.items() if each not in self._counted}
+        self._unfinished = read | known
         for station_id in list(self._unfinished):
             self.go(station_id)
 
     async def _work(self, station_id: int) -> None:
         try:
-            async with self._slots:
-                while True:
-                    self._again.discard(station_id)
-                    try:
-                        await self._send_waiting(station_id)
-                    except StorageError as error:
-                        _log.warning("kept commands wait for the database", station_id=station_id, error=str(error))
-                        return
-                    if station_id not in self._again:
-                        return
+            while True:
+                self._again.discard(station_id)
+                await self._send_waiting(station_id)
+                if station_id not in self._again:
+                    return
+        except StorageError as error:
+            _log.warning("kept commands wait for the database", station_id=station_id, error=str(error))
+        except Exception:
+            _log.exception("kept commands of a station could not be sent", station_id=station_id)
         finally:
             del self._workers[station_id]
 
     async def _send_waiting(self, station_id: int) -> None:
-        """Send what waits, oldest first, while the station is there."""
+        """Send what waits, oldest first, while the station is there and nothing has to go on waiting."""
         after: tuple[Any, int] | None = None
         where = {"station_id": station_id, "finished_at": None}
-        while rows := await self._storage.page(CommandRow, where, after=after, limit=_PAGE):
+        while True:
+            async with self._place():
+                rows = await self._storage.page(CommandRow, where, after=after, limit=_PAGE)
+            if not rows:
+                return
             for row in rows:
                 if self._is_closed or not self._commander.is_connected(station_id):
                     return
-                if row.keep_until is None or self._is_settled(station_id):
-                    await self._send(row)
+                if row.keep_until is not None and not self._is_settled(station_id):
+                    continue
+                async with self._place():
+                    if not await self._send(row):
+                        return
             after = (rows[-1].id, rows[-1].id)
 
-    async def _send(self, row: CommandRow) -> None:
-        if row.command_id in self._under_way:
-            return
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the places of stations that are served at the same time, until the end or for a while: a station that
+        does not answer loses it."""
+        await self._slots.acquire()
+        is_held = True
+
+        def give_back() -> None:
+            nonlocal is_held
+            if is_held:
+                is_held = False
+                self._slots.release()
+
+        timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, give_back)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            give_back()
+
+    async def _send(self, row: CommandRow) -> bool:
+        """Send a command if that may be; False where it, and with it what is behind it, goes on waiting."""
         fresh = await self.get(row.command_id)  # it may have been cancelled meanwhile, by another node too
         if fresh is None or fresh.finished_at is not None:
-            return
+            return True
         row = fresh
-        action = COMMANDS[row.action]
         if row.state == CommandState.SENT.value:
-            # Nobody here waits for its answer: the connection that it went over is gone, or the server that sent it.
-            row.state = advance(CommandState.SENT, Cue.INTERRUPTED).value
-            reason = "the connection or the server ended before an answer came"
-            if not action.is_repeatable:
-                await self._finish(row, CommandState.UNKNOWN, Unanswered(reason=reason, is_lost=True))
-                return
-            await self._ledger.write(row.station_id, row)
+            epoch = self._commander.epoch(row.station_id)
+            if row.command_id in self._under_way or epoch is None:
+                return False
+            if row.sent_epoch >= epoch and not self._is_overdue(row):
+                return False  # whoever has that connection waits for the answer
+            if not COMMANDS[row.action].is_repeatable:
+                return await self._end(row, Cue.INTERRUPTED, _INTERRUPTED, epoch=epoch)
+            interrupted = await self._moves.go_on(row, Cue.INTERRUPTED, epoch=epoch)
+            if interrupted is None:
+                return False
+            row = interrupted
         if self._has_expired(row):
-            await self._finish(row, advance(CommandState(row.state), Cue.KEPT_TOO_LONG), None)
-            return
-        request = decode(action.request, row.payload.encode())
-        self._under_way[row.command_id] = row
+            return await self._end(row, Cue.KEPT_TOO_LONG)
+        request = read_request(row)
+        if request is None:
+            return await self._end(row, Cue.NOT_SENDABLE)
+        flight = self._under_way[row.command_id] = Flight(row, request, self._moves)
         try:
             await self._commander.carry(
                 row.station_id,
                 request,
                 timeout_seconds=row.timeout_seconds,
-                before_sending=lambda link: self._write_sent(row, request, link),
-                after=lambda outcome: self._write_end(row, request, outcome),
+                before_sending=flight.leave,
+                after=flight.land,
                 is_kept=row.keep_until is not None,
             )
         except QueueFull as error:
             _log.warning("a kept command waits for room in the queue", error=str(error))
         finally:
             self._under_way.pop(row.command_id, None)
-
-    async def _write_sent(self, row: CommandRow, request: Message, link: StationLink) -> None:
-        if row.finished_at is not None:
-            raise _Cancelled("cancelled")
-        row.state = advance(CommandState(row.state), Cue.SENDING).value
-        row.sent_at = self._clock.now_microseconds()
-        body = {"commandId": row.command_id, "action": row.action, **event_payload(request)}
-        await self._ledger.write(row.station_id, row, make_event("command.sent", body), epoch=link.epoch)
-
-    async def _write_end(self, row: CommandRow, request: Message, outcome: Outcome) -> None:
-        if row.finished_at is not None:
-            await self._note(row, request, outcome)  # cancelled, and prepared all the same
-            return
-        state = CommandState(row.state)
-        is_kept = row.keep_until is not None
-        if isinstance(outcome, NotSent):
-            if not is_kept:
-                await self._finish(row, advance(state, Cue.NOT_SENDABLE), outcome, is_noted=True)
-            elif state is CommandState.SENT:
-                row.state = advance(state, Cue.RETURNED).value
-                await self._ledger.write(row.station_id, row)
-            return
-        if is_kept and isinstance(outcome, Unanswered) and outcome.is_lost:
-            row.state = advance(state, Cue.INTERRUPTED).value
-            if COMMANDS[row.action].is_repeatable:
-                await self._ledger.write(row.station_id, row)
-            else:
-                await self._finish(row, CommandState.UNKNOWN, outcome, is_noted=True)
-            return
-        await self._finish(row, advance(state, CUE_OF_OUTCOME[type(outcome)]), outcome, is_noted=True)
+        if flight.row.finished_at is None:
+            return flight.is_taken
+        self._count(row.station_id, -1)
+        return True
 
     # Ends.
 
-    async def _finish(
-        self, row: CommandRow, state: CommandState, outcome: Outcome | None, *, is_noted: bool = False
-    ) -> None:
-        """Write the end of a command and its event in one unit; passwords in it are not kept any longer. `is_noted`:
-        the services concerned know of it already."""
-        request = decode(COMMANDS[row.action].request, row.payload.encode())
-        ended = msgspec.structs.replace(
-            row,
-            state=state.value,
-            finished_at=self._clock.now_microseconds(),
-            payload=msgspec.json.encode(shown(request)).decode(),
-            outcome=None if outcome is None else msgspec.json.encode(shown_outcome(outcome)).decode(),
-        )
-        body = {"action": row.action} if outcome is None else outcome_body(request, outcome)
-        event: Record = make_event(
-            "command.finished", {**body, "commandId": row.command_id, "bulkId": row.bulk_id, "state": state.value}
-        )
-        before = row.finished_at
-        row.finished_at = ended.finished_at  # nobody may send it meanwhile
-        try:
-            await self._ledger.write(row.station_id, ended, event)
-        except StorageError:
-            row.finished_at = before
-            raise
-        row.state, row.payload, row.outcome = ended.state, ended.payload, ended.outcome
-        self._count_down(row.station_id)
-        reason = _NEVER_SENT.get(state)
-        if outcome is None and reason is not None:
-            outcome = NotSent(reason=reason)
-        if outcome is not None and not is_noted:
-            await self._note(row, request, outcome)
-
-    async def _note(self, row: CommandRow, request: Message, outcome: Outcome) -> None:
-        station = self._directory.station_by_id(row.station_id)
-        if station is not None:
-            await self._commander.note(station, request, outcome)
+    async def _end(self, row: CommandRow, cue: Cue, outcome: Outcome | None = None, *, epoch: int = ANY_EPOCH) -> bool:
+        """End it where it is as it was seen; whether it was."""
+        if await self._moves.end(row, cue, outcome, epoch=epoch) is None:
+            return False
+        self._count(row.station_id, -1)
+        return True
 
     def _has_expired(self, row: CommandRow) -> bool:
         now = self._clock.now_microseconds()
         if row.keep_until is not None:
             return row.keep_until <= now
         return row.created_at < self._restart_until - int(RESTART_SECONDS * 1e6) and self._restart_until <= now
+
+    def _is_overdue(self, row: CommandRow) -> bool:
+        """Nobody waits for its answer any more, wherever it was sent."""
+        waited = self._clock.now_microseconds() - (row.sent_at or row.created_at)
+        return row.command_id not in self._under_way and waited > (row.timeout_seconds + GRACE_SECONDS) * 1e6
 
     async def _expire(self) -> None:
         now = self._clock.now_microseconds()
@@ -387,19 +375,21 @@ class KeptCommands:
                 after = (rows[-1].id, rows[-1].id)
 
     async def _end_expired(self, row: CommandRow) -> None:
-        state = CommandState(row.state)
-        if state is CommandState.SENT:
-            if self._commander.is_connected(row.station_id):
-                return  # its worker judges
-            state = advance(state, Cue.INTERRUPTED)
+        if row.state == CommandState.SENT.value:
+            if self._is_overdue(row):
+                await self._end(row, Cue.INTERRUPTED, _INTERRUPTED)
         elif row.keep_until is None:
-            await self._finish(row, advance(state, Cue.NOT_SENDABLE), NotSent(reason="the station did not come back"))
-            return
-        await self._finish(row, advance(state, Cue.KEPT_TOO_LONG), None)
+            await self._end(row, Cue.NOT_SENDABLE, NotSent(reason="the station did not come back"))
+        else:
+            await self._end(row, Cue.KEPT_TOO_LONG)
 
-    def _count_down(self, station_id: int) -> None:
-        left = self._unfinished.get(station_id, 1) - 1
-        if left > 0:
-            self._unfinished[station_id] = left
+    def _waiting(self, station_id: int) -> int:
+        return self._unfinished.get(station_id, 0) + self._arriving.get(station_id, 0)
+
+    def _count(self, station_id: int, change: int) -> None:
+        self._counted.add(station_id)
+        number = self._unfinished.get(station_id, 0) + change
+        if number > 0:
+            self._unfinished[station_id] = number
         else:
             self._unfinished.pop(station_id, None)

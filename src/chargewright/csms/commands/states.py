@@ -60,7 +60,12 @@ TRANSITIONS: Final[Mapping[CommandState, Mapping[Cue, CommandState]]] = {
         _C.RETURNED: _S.WAITING,
     },
     # Sent again if its action may be; else, and when that is given up, it stays what it is: nobody knows.
-    _S.UNKNOWN: {_C.SENDING: _S.SENT, _C.KEPT_TOO_LONG: _S.UNKNOWN, _C.CANCEL: _S.UNKNOWN},
+    _S.UNKNOWN: {
+        _C.SENDING: _S.SENT,
+        _C.NOT_SENDABLE: _S.UNKNOWN,
+        _C.KEPT_TOO_LONG: _S.UNKNOWN,
+        _C.CANCEL: _S.UNKNOWN,
+    },
     _S.ANSWERED: {},
     _S.REFUSED: {},
     _S.MALFORMED: {},

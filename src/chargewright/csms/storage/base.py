@@ -20,6 +20,7 @@ from chargewright.csms.storage.records import (
     BootRecord,
     ClaimRecord,
     CloseRecord,
+    CommandMoveRecord,
     DataTransferRecord,
     DeviationRecord,
     DisconnectRecord,
@@ -49,6 +50,7 @@ __all__ = [
     "BootRecord",
     "ClaimRecord",
     "CloseRecord",
+    "CommandMoveRecord",
     "DataTransferRecord",
     "DeviationRecord",
     "DisconnectRecord",
@@ -116,6 +118,7 @@ Record = (
     | CloseRecord
     | ReviewRecord
     | LinkRecord
+    | CommandMoveRecord
     | Row
     | Removal
 )

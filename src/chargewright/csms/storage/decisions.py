@@ -1,21 +1,24 @@
-"""What people, and the reviewer on their behalf, decide about transactions, each as compare-and-set.
+"""What people, and the reviewer on their behalf, decide about transactions, and how written commands go on, each as
+compare-and-set.
 
 A decision is made on what somebody saw; it is carried out only where that still holds when the batch is written, after
 the starts and stops of the same batch. What a station said is never overwritten: closing fills in a stop where there
-is none, linking hangs an orphan stop onto its transaction.
+is none, linking hangs an orphan stop onto its transaction. A command has one end, whichever node or
+operator writes it first.
 """
 
 from collections.abc import Generator, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
-from chargewright.csms.storage.base import CloseRecord, LinkRecord, ReviewRecord, Unit
+from chargewright.csms.storage.base import CloseRecord, CommandMoveRecord, LinkRecord, ReviewRecord, Unit
 from chargewright.csms.storage.statements import BOOL, INT, STOP_TRANSACTIONS, TEXT, Statement
 
 __all__ = ["DECISIONS", "Decided", "apply_decisions"]
 
 Rows = Sequence[Sequence[Any]]
-Decision = CloseRecord | ReviewRecord | LinkRecord
-DECISIONS: Final = (CloseRecord, ReviewRecord, LinkRecord)
+Decision = CloseRecord | ReviewRecord | LinkRecord | CommandMoveRecord
+DECISIONS: Final = (CloseRecord, ReviewRecord, LinkRecord, CommandMoveRecord)
 
 STOP_LINKED: Final = "stop-linked"
 
@@ -66,6 +69,29 @@ LINK_BY_HAND: Final = Statement(
 )
 
 
+MOVE_COMMANDS: Final = Statement(
+    "note what became of commands",
+    "WITH k({columns}) AS ({rows}) UPDATE command SET state = k.state, sent_epoch = k.sent_epoch, "
+    "sent_at = COALESCE(k.sent_at, command.sent_at), finished_at = k.finished_at, "
+    "payload = COALESCE(k.payload, command.payload), outcome = COALESCE(k.outcome, command.outcome) FROM k "
+    "WHERE command.command_id = k.command_id AND command.state = k.seen_state "
+    "AND command.sent_epoch = k.seen_epoch AND command.finished_at IS NULL RETURNING command.command_id",
+    (
+        ("command_id", TEXT),
+        ("seen_state", TEXT),
+        ("seen_epoch", INT),
+        ("state", TEXT),
+        ("sent_epoch", INT),
+        ("sent_at", INT),
+        ("finished_at", INT),
+        ("payload", TEXT),
+        ("outcome", TEXT),
+    ),
+    returns=True,
+)
+_MOVED: Final = attrgetter(*(name for name, _ in MOVE_COMMANDS.columns))
+
+
 class Decided:
     """A decision on its way; `result` is what it did, by the names of its record's fields."""
 
@@ -78,10 +104,11 @@ class Decided:
 
 
 def apply_decisions(decisions: Sequence[Decided]) -> Generator[tuple[Statement, Rows], Rows, None]:
-    """Write them: of two about one thing in a batch the first one counts."""
+    """Write them: of two about one transaction in a batch the first one counts; a command may make several moves."""
     closing: dict[int, tuple[Decided, tuple[Any, ...]]] = {}
     reviewing: dict[int, tuple[Decided, tuple[Any, ...]]] = {}
     linking: dict[int, tuple[Decided, LinkRecord]] = {}
+    moving: dict[str, list[Decided]] = {}
     for decided in decisions:
         record = decided.record
         if isinstance(record, CloseRecord):
@@ -91,6 +118,8 @@ def apply_decisions(decisions: Sequence[Decided]) -> Generator[tuple[Statement, 
             seen = (record.id, record.seen_review, record.seen_reasons)
             reviewed = (*seen, record.review, record.review_reasons, record.review_note, record.reviewed_at)
             reviewing.setdefault(record.id, (decided, reviewed))
+        elif isinstance(record, CommandMoveRecord):
+            moving.setdefault(record.command_id, []).append(decided)
         else:
             linking.setdefault(record.stop_id, (decided, record))
     for statement, wanted in ((CLOSE_TRANSACTIONS, closing), (REVIEW_TRANSACTIONS, reviewing)):
@@ -101,6 +130,11 @@ def apply_decisions(decisions: Sequence[Decided]) -> Generator[tuple[Statement, 
     for _, (decided, record) in sorted(linking.items()):
         for found in (yield FIND_LINKABLE, [(record.stop_id, record.transaction_row_id)]):
             yield from _link(decided, found)
+
+    for turn in range(max(map(len, moving.values()), default=0)):
+        moves = {command_id: moves[turn] for command_id, moves in sorted(moving.items()) if turn < len(moves)}
+        for (command_id,) in (yield MOVE_COMMANDS, [_MOVED(decided.record) for decided in moves.values()]):
+            moves[command_id].result["applied"] = True
 
 
 def _link(decided: Decided, found: Sequence[Any]) -> Generator[tuple[Statement, Rows], Rows, None]:

@@ -117,7 +117,7 @@ _ALL: Final = (
     Mapped(IdTagRow, tables.id_tag, _PUT, ("id_tag_key",), {"id_tag_key": _id_tag_key}),
     Mapped(core.SettingRow, tables.setting, _PUT, ("name",)),
     Mapped(commands.BulkCommandRow, tables.bulk_command, _PUT, ("bulk_id",)),
-    Mapped(commands.CommandRow, tables.command, _PUT, ("command_id",)),
+    Mapped(commands.CommandRow, tables.command, _ADD, ("command_id",)),
     Mapped(commands.StationAbilityRow, tables.station_ability, _PUT, ("station_id", "name")),
     Mapped(commands.ConnectionAttemptRow, tables.connection_attempt, _PUT, ("attempt_id",)),
     Mapped(charging.ReservationRow, tables.reservation, _PUT, ("station_id", "reservation_id")),

@@ -19,6 +19,7 @@ __all__ = [
     "BootRecord",
     "ClaimRecord",
     "CloseRecord",
+    "CommandMoveRecord",
     "DataTransferRecord",
     "DeviationRecord",
     "DisconnectRecord",
@@ -246,6 +247,25 @@ class LinkRecord(msgspec.Struct, kw_only=True, gc=False):
     relation: str = ""
 
 
+class CommandMoveRecord(msgspec.Struct, kw_only=True, gc=False):
+    """A written command goes on from the state in which it was seen, `seen_state` under `seen_epoch`, or ends.
+
+    `applied` tells whether it was still there and had not ended. `sent_at`, `payload` and `outcome` stay as they are
+    where None; times in µs.
+    """
+
+    command_id: str
+    seen_state: str
+    seen_epoch: int
+    state: str
+    sent_epoch: int  # of the connection over which it goes, or went last
+    sent_at: int | None = None
+    finished_at: int | None = None
+    payload: str | None = None
+    outcome: str | None = None
+    applied: bool = False
+
+
 class DataTransferRecord(msgspec.Struct, kw_only=True, gc=False):
     """DataTransfer from the station (§4.3), with the status that we answered."""
 
@@ -285,7 +305,7 @@ class EventRecord(msgspec.Struct, kw_only=True, gc=False):
     body: Mapping[str, Any]
     start: StartRecord | None = None
     stop: StopRecord | None = None
-    decision: CloseRecord | ReviewRecord | LinkRecord | None = None
+    decision: CloseRecord | ReviewRecord | LinkRecord | CommandMoveRecord | None = None
 
 
 class QuarantinedFrame(msgspec.Struct, kw_only=True):

@@ -11,7 +11,8 @@ __all__ = [
 
 
 class CommandRow(Row, kw_only=True):
-    """One command for one station; key: `command_id`. Times in µs; `payload` and `outcome` are JSON."""
+    """One command for one station; key: `command_id`. Times in µs; `payload` and `outcome` are JSON. Written once; what
+    becomes of it is written as `CommandMoveRecord`."""
 
     id: int = 0
     command_id: str
@@ -24,6 +25,7 @@ class CommandRow(Row, kw_only=True):
     created_at: int
     keep_until: int | None = None
     sent_at: int | None = None
+    sent_epoch: int = 0  # of the connection over which it went last; 0: never
     finished_at: int | None = None
     outcome: str | None = None
 

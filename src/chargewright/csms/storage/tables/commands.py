@@ -24,6 +24,7 @@ command = Table(
     needed("created_at", INT64),
     Column("keep_until", INT64),
     Column("sent_at", INT64),
+    needed("sent_epoch", INT64),  # of the connection over which it went last; 0: never
     Column("finished_at", INT64),
     Column("outcome", Text),
     Index(None, "station_id", "id"),
