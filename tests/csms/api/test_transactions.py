@@ -7,6 +7,8 @@ import pytest
 from tests.csms.api.charging_station import URL, Station, get, items
 from tests.csms.bench import Workbench
 
+from chargewright.csms.services import transaction_keeping
+
 
 async def test_a_client_finds_one_transaction_the_orphan_and_all_values(
     station: Station, client: httpx.AsyncClient
@@ -149,6 +151,33 @@ async def test_a_zombie_is_closed_with_what_is_known_and_its_late_stop_counts(
         "transaction.review",
         "transaction.reviewed",
     ]
+
+
+async def test_the_reason_that_is_shown_is_the_one_to_filter_by(
+    station: Station, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction_keeping, "CLOSED_ROWS", 1)
+    for hour in (6, 7, 8, 9):
+        number = await station.start(timestamp=f"2026-03-01T{hour:02}:00:00Z")
+        if hour in (7, 9):
+            (newest, *_) = await items(client)
+            await client.post(f"{URL}/{newest['id']}/close", json={"reason": "Other"})
+        if hour != 9:
+            await station.stop(number, timestamp=f"2026-03-01T{hour:02}:30:00Z", reason="PowerLoss")
+
+    async def found(**query: Any) -> list[str]:
+        return [one["startedAt"][11:13] for one in await items(client, station="A1", **query)]
+
+    assert [one["stop"]["reason"] for one in await items(client)] == ["Other", "PowerLoss", "PowerLoss", "PowerLoss"]
+    assert await found(reason="PowerLoss") == ["08", "07", "06"]
+    assert await found(reason="Other") == ["09"]
+    pages, cursor = [], None
+    while cursor is not None or not pages:
+        query = {"station": "A1", "reason": "PowerLoss", "limit": 1} | ({} if cursor is None else {"cursor": cursor})
+        page = await get(client, URL, **query)
+        pages.append([one["startedAt"][11:13] for one in page["items"]])
+        cursor = page["next"]
+    assert pages == [["08"], ["07"], ["06"]]
 
 
 async def test_what_is_told_goes_before_what_is_known(station: Station, client: httpx.AsyncClient) -> None:

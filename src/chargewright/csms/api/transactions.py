@@ -210,7 +210,7 @@ def transactions(parts: ApiParts) -> APIRouter:
         started_before: Annotated[InstantIn | None, Query(description="Before this date and time")] = None,
         reason: Annotated[
             Reason | None,
-            Query(description="Reason of the stop; with `station`, `id_tag_id` or `started_after` beside it"),
+            Query(description="Reason of the counting stop; with `station`, `id_tag_id` or `started_after` beside it"),
         ] = None,
     ) -> PageOf[TransactionView]:
         """The newest first: by start, and of those that are open or under review, by receipt."""
@@ -222,10 +222,8 @@ def transactions(parts: ApiParts) -> APIRouter:
             where["id_tag_key"] = tag.id_tag.casefold()
         if started_after is not None or started_before is not None:
             where["start_instant"] = Range(low=started_after, high=started_before)
-        if reason is not None:
-            if station is None and id_tag_id is None and started_after is None:
-                raise InvalidValue("reason", reason.value, "station, id_tag_id or started_after beside it")
-            where["stop_reason"] = reason.value
+        if reason is not None and station is None and id_tag_id is None and started_after is None:
+            raise InvalidValue("reason", reason.value, "station, id_tag_id or started_after beside it")
         if review is not None:
             where["review"] = review
         if open is not None:
@@ -236,9 +234,13 @@ def transactions(parts: ApiParts) -> APIRouter:
         shown: dict[int, TransactionView] = {}
 
         async def read(after: tuple[Any, int] | None, limit: int) -> Sequence[TransactionRow]:
-            rows = await parts.storage.page(
-                TransactionRow, where, order=order, descending=True, after=after, limit=limit
-            )
+            rows: Sequence[TransactionRow]
+            if reason is not None:
+                rows = await keeping.ended_for(reason, where, order, after, limit)
+            else:
+                rows = await parts.storage.page(
+                    TransactionRow, where, order=order, descending=True, after=after, limit=limit
+                )
             for one in await keeping.complete(rows):
                 shown[one.row.id] = TransactionView(**_members(one))
             return rows

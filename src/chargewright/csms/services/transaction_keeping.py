@@ -3,7 +3,7 @@
 What a station said stays as it was said; see `storage/decisions.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from chargewright.csms.services.meter_readings import MeterReadingsService
 from chargewright.csms.services.plausibility import CLOCK_AHEAD, CountedStop, counted_stop
 from chargewright.csms.services.service import Service
 from chargewright.csms.storage.base import CloseRecord, LinkRecord, MeterValueRow, ReviewRecord, Storage
-from chargewright.csms.storage.rows.base import In
+from chargewright.csms.storage.rows.base import In, Range
 from chargewright.csms.storage.rows.core import StationDetailRow, TransactionRow, TransactionStopRow
 from chargewright.protocol.v16.core import Reason
 
@@ -28,6 +28,8 @@ TRANSACTION_KIND: Final = "transaction"
 STOP_KIND: Final = "transaction stop"
 # Stops of one transaction that are read; the rest are repeats of a broken station.
 STOPS: Final = 1000
+# Transactions closed by hand that are read at a time, to see how their counting stop ended them.
+CLOSED_ROWS: Final = 200
 SECOND: Final = 1_000_000
 
 
@@ -98,6 +100,32 @@ class TransactionKeepingService(Service):
         stations = await self.identities([row.station_id for row in rows])
         of = ((row, stops.get(row.id, ())) for row in rows)
         return [Transaction(row, stations[row.station_id], ended, counted_stop(row, ended)) for row, ended in of]
+
+    async def ended_for(
+        self, reason: Reason, where: Mapping[str, Any], order: str, after: tuple[Any, int] | None, limit: int
+    ) -> list[TransactionRow]:
+        """Rows under these conditions whose counting stop has that reason, the last first by (`order`, id).
+
+        What an operator closed may count with the reason of a correction, which stands with its stops; of all others
+        the reason is in the row. People close few, so these are looked through.
+        """
+        only = {**where, "stop_reason": reason.value, "closed_at": None}
+        found = list(
+            await self._storage.page(TransactionRow, only, order=order, descending=True, after=after, limit=limit)
+        )
+        closed: list[TransactionRow] = []
+        closed_where = {**where, "closed_at": Range(low=0)}
+        while len(closed) < limit:
+            rows = await self._storage.page(
+                TransactionRow, closed_where, order=order, descending=True, after=after, limit=CLOSED_ROWS
+            )
+            for one in await self.complete(rows):
+                if one.counted is not None and one.counted.reason == reason.value:
+                    closed.append(one.row)
+            if len(rows) < CLOSED_ROWS:
+                break
+            after = (getattr(rows[-1], order), rows[-1].id)
+        return sorted(found + closed, key=lambda row: (getattr(row, order), row.id), reverse=True)[:limit]
 
     async def identities(self, station_ids: Iterable[int]) -> dict[int, str]:
         """The identities of stations, those out of service included, by row id."""
