@@ -308,8 +308,8 @@ def run(console: Console) -> list[Result]:
         if not is_judged:
             console.print(
                 f"{SECTION}: {kind}: not judged: the load sent {measured.late_milliseconds:.1f} ms late (p99), and "
-                f"with nobody slow a command took {usual:.1f} ms (p50); the machine is busy with other work, measure again "
-                "when it is not"
+                f"with nobody slow a command took {usual:.1f} ms (p50); the machine is busy with other work, measure "
+                "again when it is not"
             )
         rate = single.commands / single.seconds
         results.append(Result(SECTION, f"commands per second over REST, {kind}", round(rate, 1), "1/s"))
