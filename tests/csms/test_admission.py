@@ -56,7 +56,7 @@ class Door:
         self.adoptions = Adoptions(self.welcomed)
         adoption: Any = self.adoptions
         nowhere: Any = None  # nothing is on its way to a station, so nothing is written
-        self.changes = CredentialChangesService(nowhere, nowhere, lambda password: "")
+        self.changes = CredentialChangesService(nowhere, nowhere, lambda password, known: "")
         self.attempts = Attempts(lambda: 1_000_000)
         self.keeper = Doorkeeper(
             Directory(STATIONS),

@@ -183,18 +183,18 @@ class Doorkeeper:
                 profile, mismatch = wanted, None
         if mismatch is not None:
             return _CAUSE_OF_MISMATCH[mismatch]
-        is_new: bool | None = None
+        used: str | None = None
         if PROFILES[profile].password:
-            is_new = False
             password = None if header is None else password_from_header(header, station.identity)
             if password is None:
                 return Cause.WRONG_CREDENTIALS
-            if not self._is_password(password, station.credential_hash):
-                if change is None or not self._is_password(password, change.credential_hash):
-                    return Cause.WRONG_CREDENTIALS
-                is_new = True
+            pending = () if change is None else change.passwords
+            good = (station.credential_hash, *(one.credential_hash for one in pending))
+            used = next((one for one in good if self._is_password(password, one)), None)
+            if used is None:
+                return Cause.WRONG_CREDENTIALS
         if change is not None:
-            self._changes.used(station, password_is_new=is_new, security_profile=profile.value)
+            self._changes.used(station, credential_hash=used, security_profile=profile.value)
         return None
 
     def _is_password(self, password: bytes, credential_hash: str | None) -> bool:

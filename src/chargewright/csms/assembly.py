@@ -86,6 +86,7 @@ def make_services(
         storage, ledger, clock, directory, groups, abilities, wanted_lists, sender, automation
     )
     stations.on_boot.append(local_lists.booted)
+    credential_changes = CredentialChangesService(storage, ledger, CredentialKeeper(secret, entropy).hash)
     station_admin = StationAdminService(
         directory,
         storage,
@@ -94,6 +95,7 @@ def make_services(
         groups,
         stations.clock_offsets,
         connections,
+        credential_changes,
         hash_password=CredentialKeeper(secret, entropy).hash,
         refusal=lambda row: exposure_of(settings, row),
         entropy=entropy,
@@ -109,9 +111,7 @@ def make_services(
         charging_profiles=ChargingProfilesService(storage, ledger, clock, known_transactions, new_id),
         configuration=configuration,
         configuration_sync=configuration_sync,
-        credential_changes=CredentialChangesService(
-            storage, ledger, lambda password: CredentialKeeper(secret, entropy).hash(password, None)
-        ),
+        credential_changes=credential_changes,
         data_transfer=DataTransferService(vendors, clock),
         diagnostics=DiagnosticsService(storage, ledger, clock, new_id),
         firmware=FirmwareService(storage, ledger, clock, new_id),

@@ -10,11 +10,12 @@ from tests.csms.commands.test_station_doubts import warnings, with_connectors
 
 from chargewright.csms.commands.validation import check
 from chargewright.csms.outcomes import Answered, NotSent
+from chargewright.csms.services.credential_changes import PASSWORDS_LIMIT
 from chargewright.csms.storage.base import StorageUnavailable
 from chargewright.transport.basic_auth import hash_credential, verify_credential
 
 START = {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": "2026-03-01T11:00:00Z"}
-OLD, NEW = "01" * 16, "02" * 20
+OLD, NEW, NEWER = "01" * 16, "02" * 20, "03" * 20
 PROFILE = {
     "chargingProfileId": 1,
     "stackLevel": 0,
@@ -82,6 +83,11 @@ def is_hash_of(bench: Workbench, key: str, stored: str | None) -> bool:
     return verify_credential(bytes.fromhex(key), bench.csms._doorkeeper._rules.credential_key, stored)
 
 
+def hashed(bench: Workbench, key: str) -> str:
+    assert bench.csms._doorkeeper is not None
+    return hash_credential(bytes.fromhex(key), bench.csms._doorkeeper._rules.credential_key, bytes(16))
+
+
 async def change(
     bench: Workbench, connection: Any, answer: Any, key: str = "AuthorizationKey", value: str = NEW
 ) -> Any:
@@ -127,27 +133,67 @@ async def test_a_refused_password_changes_nothing(answer: Any, bench: Workbench)
 async def test_without_an_answer_both_are_good_until_one_is_used(used: str, is_new: bool, bench: Workbench) -> None:
     connection = await bench.connect()
     row = station(bench)
-    assert bench.csms._doorkeeper is not None
-    row.credential_hash = hash_credential(bytes.fromhex(OLD), bench.csms._doorkeeper._rules.credential_key, bytes(16))
+    row.credential_hash = hashed(bench, OLD)
     await change(bench, connection, 1006)
     assert len(await bench.rows("SELECT * FROM setting WHERE name LIKE 'credential-change%'")) == 1
     await changes(bench).load()  # as after a restart
     both = changes(bench).of(row.id)
-    assert is_hash_of(bench, NEW, both.credential_hash) and is_hash_of(bench, OLD, row.credential_hash)
-    changes(bench).used(row, password_is_new=is_new, security_profile=1)
+    (new,) = both.passwords
+    assert is_hash_of(bench, NEW, new.credential_hash) and is_hash_of(bench, OLD, row.credential_hash)
+    changes(bench).used(row, credential_hash=new.credential_hash if is_new else row.credential_hash, security_profile=1)
     await asyncio.gather(*changes(bench)._tasks)
     assert is_hash_of(bench, used, row.credential_hash)
     assert changes(bench).of(row.id) is None
+
+
+@pytest.mark.parametrize("again", [NEW, NEWER])
+@pytest.mark.parametrize(
+    "answer", [[3, {"status": "Rejected"}], [4, "InternalError", "", {}], [3, {"status": "NotSupported"}]]
+)
+async def test_a_refusal_ends_only_what_was_refused(answer: Any, again: str, bench: Workbench) -> None:
+    """The station may have the password whose answer never came, whatever it says to the next one."""
+    connection = await bench.connect()
+    row = station(bench)
+    row.credential_hash = hashed(bench, OLD)
+    await change(bench, connection, 1006)
+    await change(bench, await bench.connect(), answer, value=again)
+    (undecided,) = changes(bench).of(row.id).passwords
+    assert is_hash_of(bench, NEW, undecided.credential_hash)
+    changes(bench).used(row, credential_hash=undecided.credential_hash, security_profile=1)
+    await asyncio.gather(*changes(bench)._tasks)
+    assert is_hash_of(bench, NEW, row.credential_hash) and changes(bench).of(row.id) is None
+
+
+async def test_an_accepted_password_ends_those_without_an_answer(bench: Workbench) -> None:
+    await change(bench, await bench.connect(), 1006)
+    await change(bench, await bench.connect(), [3, {"status": "Accepted"}], value=NEWER)
+    assert is_hash_of(bench, NEWER, hash_of(bench)) and changes(bench).of(station(bench).id) is None
+
+
+async def test_passwords_without_an_answer_are_bounded_and_none_of_them_is_forgotten(bench: Workbench) -> None:
+    for number in range(PASSWORDS_LIMIT):
+        await change(bench, await bench.connect(), 1006, value=f"{number:02x}" * 18)
+    connection = await bench.connect()
+    outcome = await ask(bench, check("ChangeConfiguration", {"key": "AuthorizationKey", "value": NEW}))
+    assert isinstance(outcome, NotSent) and "without an answer" in outcome.reason
+    assert connection.sent == []
+    await changes(bench).load()  # as after a restart
+    kept = changes(bench).of(station(bench).id).passwords
+    for number, one in enumerate(kept):
+        assert is_hash_of(bench, f"{number:02x}" * 18, one.credential_hash)
+    assert len(kept) == PASSWORDS_LIMIT
 
 
 async def test_after_reboot_required_only_the_use_of_the_new_one_decides(bench: Workbench) -> None:
     connection = await bench.connect()
     await change(bench, connection, [3, {"status": "RebootRequired"}])
     row = station(bench)
-    changes(bench).used(row, password_is_new=False, security_profile=1)
+    row.credential_hash = old = hashed(bench, OLD)
+    changes(bench).used(row, credential_hash=old, security_profile=1)
     await asyncio.gather(*changes(bench)._tasks)
-    assert changes(bench).of(row.id) is not None and row.credential_hash is None
-    changes(bench).used(row, password_is_new=True, security_profile=1)
+    (new,) = changes(bench).of(row.id).passwords
+    assert row.credential_hash == old
+    changes(bench).used(row, credential_hash=new.credential_hash, security_profile=1)
     await asyncio.gather(*changes(bench)._tasks)
     assert changes(bench).of(row.id) is None and is_hash_of(bench, NEW, row.credential_hash)
 
@@ -157,10 +203,10 @@ async def test_a_security_profile_is_changed_when_the_station_came_with_it(bench
     row = station(bench)
     await change(bench, connection, [3, {"status": "Accepted"}], "SecurityProfile", "2")
     assert row.security_profile == 0
-    changes(bench).used(row, password_is_new=None, security_profile=0)
+    changes(bench).used(row, credential_hash=None, security_profile=0)
     await asyncio.gather(*changes(bench)._tasks)
     assert row.security_profile == 0, "it went back to the old one, and may"
-    changes(bench).used(row, password_is_new=False, security_profile=2)
+    changes(bench).used(row, credential_hash=row.credential_hash, security_profile=2)
     await asyncio.gather(*changes(bench)._tasks)
     assert row.security_profile == 2
     assert await bench.rows("SELECT security_profile FROM station WHERE identity = 'A1'") == [(2,)]

@@ -1,12 +1,14 @@
 """What an operator does with stations, below REST."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.csms.bench import Workbench
 from tests.csms.wire import eventually
 
 from chargewright.csms.errors import Conflict, InvalidValue, NotFound
+from chargewright.csms.services.credential_changes import CredentialChange, PendingPassword
 from chargewright.csms.services.station_admin import StationAdminService, StationFilter
 from chargewright.csms.storage.base import StationRow, StorageUnavailable
 
@@ -111,3 +113,72 @@ def test_passwords_are_never_the_same(admin: StationAdminService) -> None:
     made = {admin.make_password() for _ in range(100)}
     assert len(made) == 100
     assert {len(password) for password in made} == {40}
+
+
+def undecided(bench: Workbench, station: StationRow, text: str = "pending") -> CredentialChange:
+    """A password on its way to the station, whose answer never came."""
+    assert bench.csms._services is not None
+    change = CredentialChange(passwords=(PendingPassword(credential_hash=text, is_undecided=True),))
+    bench.csms._services.credential_changes._changes[station.id] = change
+    return change
+
+
+@pytest.mark.parametrize("operator_first", [True, False])
+async def test_an_operator_and_the_end_of_a_password_change_do_not_undo_each_other(
+    operator_first: bool, bench: Workbench, admin: StationAdminService
+) -> None:
+    assert bench.csms._services is not None
+    changes = bench.csms._services.credential_changes
+    station = admin.known("A1")
+    undecided(bench, station)
+    if not operator_first:
+        changes.used(station, credential_hash="pending", security_profile=0)
+    asked = asyncio.create_task(admin.change("A1", {"registration": "Rejected", "automatic": False}, None))
+    await asyncio.sleep(0)
+    if operator_first:
+        changes.used(station, credential_hash="pending", security_profile=0)
+    await asyncio.gather(asked, *changes._tasks)
+    stored = await admin.detail("A1")
+    for row in (stored, station):
+        assert (row.registration, row.automatic, row.credential_hash) == ("Rejected", False, "pending")
+
+
+async def test_a_change_of_something_else_keeps_the_password_that_was_decided_meanwhile(start_bench: Any) -> None:
+    bench: Workbench = await start_bench({"station": [{"identity": "A1", "password": KEY}]})
+    assert bench.csms._services is not None
+    admin, changes = bench.csms._services.station_admin, bench.csms._services.credential_changes
+    station = admin.known("A1")
+    undecided(bench, station)
+    changes.used(station, credential_hash="pending", security_profile=1)
+    await asyncio.gather(admin.change("A1", {"time_zone": "Europe/Vienna"}, None), *changes._tasks)
+    stored = await admin.detail("A1")
+    for row in (stored, station):
+        assert (row.credential_hash, row.time_zone) == ("pending", "Europe/Vienna")
+
+
+async def test_a_password_from_the_operator_ends_those_on_their_way(start_bench: Any) -> None:
+    bench: Workbench = await start_bench({"station": [{"identity": "A1", "password": KEY}]})
+    assert bench.csms._services is not None
+    admin, changes = bench.csms._services.station_admin, bench.csms._services.credential_changes
+    station = admin.known("A1")
+    before = undecided(bench, station)
+    before.security_profile = 2
+    await admin.change("A1", {"time_zone": "Europe/Vienna"}, None)
+    assert changes.of(station.id) is before
+    await admin.change("A1", {}, KEY)  # the same again: only this one, from now on
+    left = changes.of(station.id)
+    assert left == CredentialChange(security_profile=2)
+    await admin.change("A1", {"security_profile": 1}, None)
+    assert changes.of(station.id) is None
+    assert await bench.rows("SELECT * FROM setting WHERE name LIKE 'credential-change%'") == []
+
+
+async def test_a_station_out_of_service_takes_no_password_along(bench: Workbench, admin: StationAdminService) -> None:
+    assert bench.csms._services is not None
+    changes = bench.csms._services.credential_changes
+    station = admin.known("A1")
+    undecided(bench, station)
+    await admin.remove("A1")
+    assert changes.of(station.id) is None
+    assert (await admin.register(StationRow(id=0, identity="A1"), KEY)).id == station.id
+    assert changes.of(station.id) is None

@@ -11,10 +11,11 @@ from chargewright.csms.directory import Directory
 from chargewright.csms.errors import Conflict, InvalidValue, NotFound
 from chargewright.csms.ports import Ledger
 from chargewright.csms.services.clock_offsets import ClockOffsets
+from chargewright.csms.services.credential_changes import CredentialChangesService
 from chargewright.csms.services.events import make_event
 from chargewright.csms.services.groups import GroupsService
 from chargewright.csms.services.service import Service
-from chargewright.csms.storage.base import StationRow, Storage
+from chargewright.csms.storage.base import Record, StationRow, Storage
 from chargewright.csms.storage.rows.base import In, Range
 from chargewright.csms.storage.rows.core import StationChange, StationDetailRow
 
@@ -99,6 +100,7 @@ class StationAdminService(Service):
         groups: GroupsService,
         offsets: ClockOffsets,
         connections: StationConnections,
+        credential_changes: CredentialChangesService,
         *,
         hash_password: Callable[[bytes, str | None], str],
         refusal: Callable[[StationRow], str | None],
@@ -111,6 +113,7 @@ class StationAdminService(Service):
         self._groups = groups
         self._offsets = offsets
         self._connections = connections
+        self._credential_changes = credential_changes
         self._hash_password = hash_password
         self._refusal = refusal
         self._entropy = entropy
@@ -222,30 +225,45 @@ class StationAdminService(Service):
         `InvalidValue`."""
         with self._writing(identity):
             known = self.known(identity)
-            wanted = msgspec.structs.replace(known, **changes)
-            if password is not None:
-                wanted.credential_hash = self._hashed(password, known.credential_hash)
-            if wanted.security_profile == 0:
-                if password is not None:
-                    raise InvalidValue("securityProfile", 0, "1 or 2, because a password is given")
-                wanted.credential_hash = None
-            self._check(wanted)
-            names = [_NAMES[column] for column in _COLUMNS if getattr(known, column) != getattr(wanted, column)]
-            if names:
-                await self._write(known.id, wanted, "station.changed", {"changed": names})
-                self._take_over(known, wanted)
+            # Neither this nor the end of a password's change on its way to the station undoes the other.
+            async with self._credential_changes.writing(known.id):
+                await self._change(known, changes, password)
             self._directory.invite(known)
         for act in self.on_changed:
             act(known)
         return await self.detail(identity)
+
+    async def _change(self, known: StationRow, changes: Mapping[str, Any], password: str | None) -> None:
+        wanted = msgspec.structs.replace(known, **changes)
+        if password is not None:
+            wanted.credential_hash = self._hashed(password, known.credential_hash)
+        if wanted.security_profile == 0:
+            if password is not None:
+                raise InvalidValue("securityProfile", 0, "1 or 2, because a password is given")
+            if "security_profile" in changes:  # else it may have taken one, before a profile with password (A05.FR.02)
+                wanted.credential_hash = None
+        self._check(wanted)
+        names = [_NAMES[column] for column in _COLUMNS if getattr(known, column) != getattr(wanted, column)]
+        is_password = password is not None or wanted.credential_hash != known.credential_hash
+        ends, settle = self._credential_changes.without(
+            known.id, passwords=is_password, profile="security_profile" in changes
+        )
+        if names or ends:
+            await self._write(known.id, wanted, "station.changed", {"changed": names}, *ends)
+            settle()
+            self._take_over(known, wanted)
 
     async def remove(self, identity: str) -> None:
         """Take a station out of service: its connection is closed and its identity is unknown from now on; its history
         stays. Raises `NotFound`, `Conflict`."""
         with self._writing(identity):
             known = self.known(identity)
-            await self._write(known.id, known, "station.removed", {}, removed_at=self._clock.now_microseconds())
-            self._directory.remove_station(known)
+            async with self._credential_changes.writing(known.id):
+                ends, settle = self._credential_changes.without(known.id, passwords=True, profile=True)
+                now = self._clock.now_microseconds()
+                await self._write(known.id, known, "station.removed", {}, *ends, removed_at=now)
+                settle()
+                self._directory.remove_station(known)
             self._removed[known.id] = known.identity
             self._offsets.forget(known.id)
             for connection in self._connections:
@@ -263,12 +281,18 @@ class StationAdminService(Service):
             raise InvalidValue("securityProfile", row.security_profile, refusal)
 
     async def _write(
-        self, station_id: int, row: StationRow, kind: str, body: Mapping[str, Any], removed_at: int | None = None
+        self,
+        station_id: int,
+        row: StationRow,
+        kind: str,
+        body: Mapping[str, Any],
+        *others: Record,
+        removed_at: int | None = None,
     ) -> None:
         change = StationChange(
             id=station_id, removed_at=removed_at, **{column: getattr(row, column) for column in _COLUMNS}
         )
-        await self._ledger.write(station_id, change, make_event(kind, body))
+        await self._ledger.write(station_id, change, *others, make_event(kind, body))
 
     def _take_over(self, known: StationRow, wanted: StationRow) -> None:
         # Column by column: what the station told meanwhile is not the operator's to set back.
