@@ -117,3 +117,23 @@ def test_each_outcome_has_its_words(outcome: Outcome, expected: dict[str, object
     body = outcome_body(ClearCacheRequest(), outcome)
     assert body["action"] == "ClearCache"
     assert expected.items() <= body.items()
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Refused(code="InternalError", description=f"no {KEY}", details={KEY: [KEY.upper()]}),
+        Malformed(reason=f"{KEY} is no status"),
+    ],
+)
+def test_a_station_that_repeats_its_password_does_not_spread_it(outcome: Outcome) -> None:
+    request = check("ChangeConfiguration", {"key": "AuthorizationKey", "value": KEY})
+    told = outcome_body(request, outcome)
+    assert KEY not in json.dumps(told).lower()
+    assert "(hidden)" in told.values()
+
+
+def test_why_a_password_was_not_sent_is_told() -> None:
+    request = check("ChangeConfiguration", {"key": "AuthorizationKey", "value": KEY})
+    assert outcome_body(request, NotSent(reason="offline"))["reason"] == "offline"
+    assert outcome_body(request, Unanswered(reason="silent"))["reason"] == "silent"

@@ -56,10 +56,18 @@ def event_payload(request: Message) -> dict[str, Any]:
 def outcome_body(request: Message, outcome: Outcome) -> dict[str, Any]:
     """What the event at the end of a command says."""
     body = {"action": ACTION_OF_REQUEST[type(request)].name, **shown_outcome(outcome)}
+    if holds_secret(request):
+        # A station may repeat the value in whatever form: none of its words are told. Whoever asked has them.
+        body |= {name: HIDDEN for name in ("description", "details", "reason") if name in body and _is_told(outcome)}
     response = body.pop("response", {})
     if isinstance(response, Mapping) and isinstance(response.get("status"), str):
         body["status"] = response["status"]
     return body
+
+
+def _is_told(outcome: Outcome) -> bool:
+    """Whether what it says is the station's."""
+    return isinstance(outcome, Refused | Malformed)
 
 
 def shown_outcome(outcome: Outcome) -> dict[str, Any]:
