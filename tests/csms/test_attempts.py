@@ -79,6 +79,25 @@ def test_a_writer_gets_what_changed_once_and_what_is_to_be_deleted() -> None:
     assert len(told) == 3
 
 
+def test_what_may_be_stored_is_known_until_it_is_deleted_however_long_an_outage_takes() -> None:
+    attempts = Attempts(Times(), bound=2)
+    written: set[str] = set()
+    for outage in range(20):
+        for name in "ABC":
+            attempts.record(Cause.UNKNOWN_IDENTITY, identity=f"{outage}{name}")
+        changed, dropped = attempts.take_changed()
+        written.update(row.id for row in changed)  # it fails, but may have been written all the same
+        attempts.put_back(changed, dropped)
+    assert len(written) <= 6
+    while True:
+        changed, dropped = attempts.take_changed()
+        if not changed and not dropped:
+            break
+        written.update(row.id for row in changed)
+        written.difference_update(dropped)
+    assert written == {row.id for row in attempts.entries()}
+
+
 def test_stored_rows_are_taken_over() -> None:
     before = Attempts(Times())
     before.record(Cause.UNKNOWN_IDENTITY, identity="A")

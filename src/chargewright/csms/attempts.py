@@ -18,6 +18,7 @@ __all__ = ["ATTEMPTS", "AttemptRow", "Attempts", "Cause"]
 ATTEMPTS: Final = 1000
 """How many rows are kept; beyond it the one that was seen longest ago goes."""
 
+_STORED: Final = 3
 _PATH_CHARACTERS: Final = 200
 _TEXT_CHARACTERS: Final = 100
 
@@ -70,7 +71,9 @@ class Attempts:
         self.on_change = on_change
         self._rows: OrderedDict[str, AttemptRow] = OrderedDict()
         self._changed: set[str] = set()
-        self._dropped: set[str] = set()
+        # Ids of rows in the database, whether or not they are still here: as long as they are known they can be
+        # deleted. No rows are added beyond `_STORED` times the bound, which only an outage or an earlier run reaches.
+        self._stored: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -100,7 +103,6 @@ class Attempts:
         row.count += 1
         row.last_at = now
         self._changed.add(row_id)
-        self._dropped.discard(row_id)
         self._keep_bound()
         if self.on_change is not None:
             self.on_change()
@@ -130,6 +132,7 @@ class Attempts:
     def load(self, rows: Iterable[AttemptRow]) -> None:
         """Take stored rows over; counts add up where attempts were recorded already."""
         for row in rows:
+            self._stored.add(row.id)
             present = self._rows.get(row.id)
             if present is None:
                 self._rows[row.id] = msgspec.structs.replace(row)
@@ -141,17 +144,22 @@ class Attempts:
         self._keep_bound()
 
     def take_changed(self) -> tuple[list[AttemptRow], list[str]]:
-        """Copies of the rows that changed since the last call, to be stored by `id`, and the ids to be deleted."""
-        changed = [msgspec.structs.replace(self._rows[row_id]) for row_id in sorted(self._changed)]
-        dropped = sorted(self._dropped)
-        self._changed.clear()
-        self._dropped.clear()
+        """Copies of the rows that changed since the last call, to be stored by `id`, and the ids to be deleted: those
+        that were stored, or may have been, and are no longer here. What is too much for once is given the next time."""
+        room = _STORED * self._bound - len(self._stored)
+        fresh = sorted(self._changed - self._stored)[: max(room, 0)]
+        taken = sorted(self._changed & self._stored) + fresh
+        changed = [msgspec.structs.replace(self._rows[row_id]) for row_id in taken]
+        dropped = sorted(row_id for row_id in self._stored if row_id not in self._rows)[: 2 * self._bound]
+        self._changed.difference_update(taken)
+        self._stored.difference_update(dropped)
+        self._stored.update(taken)
         return changed, dropped
 
     def put_back(self, changed: Iterable[AttemptRow], dropped: Iterable[str]) -> None:
         """What `take_changed` gave could not be stored: it is given again, except for what has changed meanwhile."""
         self._changed.update(row.id for row in changed if row.id in self._rows)
-        self._dropped.update(row_id for row_id in dropped if row_id not in self._rows)
+        self._stored.update(dropped)
 
     def _keep_bound(self) -> None:
         while len(self._rows) > self._bound:
@@ -160,10 +168,6 @@ class Attempts:
     def _drop(self, row_id: str) -> None:
         del self._rows[row_id]
         self._changed.discard(row_id)
-        self._dropped.add(row_id)
-        # Nobody may be storing them: the bound holds for these, too.
-        if len(self._dropped) > self._bound:
-            self._dropped.pop()
 
 
 def _row_id(name: str, host: str, cause: Cause) -> str:

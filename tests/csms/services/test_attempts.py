@@ -53,6 +53,34 @@ async def test_what_is_over_or_too_much_is_deleted(bench: Workbench) -> None:
     assert len(await bench.storage.page(ConnectionAttemptRow)) == 2
 
 
+async def test_a_flood_of_strangers_does_not_fill_the_table(bench: Workbench) -> None:
+    kept = attempts(bench.clock)
+    one = service(bench, kept)
+    for flood in range(5):
+        for number in range(20):
+            kept.record(Cause.UNKNOWN_IDENTITY, identity=f"S{flood}-{number}")
+            bench.clock.advance(1)
+        await one.write()
+        rows = await bench.storage.page(ConnectionAttemptRow)
+        assert sorted(str(row.identity) for row in rows) == [f"S{flood}-{number}" for number in (17, 18, 19)]
+
+
+async def test_what_an_earlier_run_left_beyond_the_bound_is_deleted(bench: Workbench) -> None:
+    many = Attempts(bench.clock.now_microseconds)
+    for number in range(20):
+        many.record(Cause.UNKNOWN_IDENTITY, identity=f"S{number}")
+        bench.clock.advance(1)
+    await service(bench, many).write()
+    kept = attempts(bench.clock)
+    one = service(bench, kept)
+    await one.load()
+    for _ in range(3):  # a part each time
+        await one.write()
+    rows = await bench.storage.page(ConnectionAttemptRow)
+    assert sorted(str(row.identity) for row in rows) == ["S17", "S18", "S19"]
+    assert sorted(str(row.identity) for row in one.entries()) == ["S17", "S18", "S19"]
+
+
 async def test_what_the_database_did_not_take_is_written_later(bench: Workbench) -> None:
     kept = attempts(bench.clock)
 

@@ -39,12 +39,11 @@ class AttemptsService(Service):
 
     async def load(self) -> None:
         """Read what is kept in memory; called once, before anything listens."""
-        rows: list[AttemptRow] = []
         after: tuple[int, int] | None = None
         while page := await self._storage.page(ConnectionAttemptRow, after=after, limit=_PAGE):
-            rows += [_kept(row) for row in page]
+            # Of more than are kept only the ids stay, to be deleted.
+            self._attempts.load([_kept(row) for row in page])
             after = (page[-1].id, page[-1].id)
-        self._attempts.load(rows)
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """The loop that writes."""
