@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from chargewright.errors import ConfigurationError
-from chargewright.station.running import RunSettings, product_from, run
+from chargewright.station.running import RunSettings, product_from, run, wait_seconds
 from chargewright.station.store import StationStore
 from chargewright.station.transaction import TransactionState
 from chargewright.station.virtual import store_path
@@ -126,3 +126,14 @@ def test_the_memory_of_one_product_is_refused_to_another(tmp_path: Path, capsys:
     said = capsys.readouterr().err
     assert "CW-MINIMAL (connectors: 1)" in said and "--data" in said
     assert run(settings(tmp_path, pics="kempower_s_series", station_id="CW 2"), as_json=False) == 5
+
+
+def test_a_first_connection_is_tried_again_quickly_and_a_lost_one_with_everybody_else_in_mind() -> None:
+    def waits(has_connected: bool) -> list[float]:
+        random = Random(1)
+        return [wait_seconds(attempt, random, has_connected=has_connected) for attempt in range(1, 20)]
+
+    first, lost = waits(False), waits(True)
+    assert first[0] < 1 and sum(first[:4]) < 6, "a server that needs some seconds is not missed by many"
+    assert lost[0] >= 2
+    assert first[-1] >= 32, "and one that is away for long is not pestered"

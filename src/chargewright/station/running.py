@@ -28,11 +28,14 @@ from chargewright.transport.choice import implementation
 from chargewright.transport.identity import is_identity
 from chargewright.transport.reconnect import BackOff, back_off_seconds
 
-__all__ = ["RunResult", "RunSettings", "product_from", "run"]
+__all__ = ["RunResult", "RunSettings", "product_from", "run", "wait_seconds"]
 
 # An idToken is a CiString20Type (§7.28).
 ID_TAG_LENGTH: Final = 20
 BACK_OFF: Final = BackOff()
+# Before the first connection: whoever starts station and central system together should not wait for them to meet. No
+# crowd of stations comes back at once here, which is what the usual back-off is for.
+FIRST_BACK_OFF: Final = BackOff(wait_minimum_seconds=0.25, random_range_seconds=0.5, repeat_times=7)
 # When the first driver comes (to connector 1; later to the others), before `speed`.
 FIRST_GAP_SECONDS: Final = 120.0
 # How long drivers and their last transactions may take at the end.
@@ -138,11 +141,18 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
             connect=connect,
             clock=SystemClock(),
             random=Random(f"{settings.seed} back-off"),
-            delay_seconds=lambda attempt, random: back_off_seconds(attempt, BACK_OFF, random),
+            delay_seconds=lambda attempt, random: wait_seconds(
+                attempt, random, has_connected=virtual.station.snapshot().messages_sent > 0
+            ),
             password=settings.password,
         )
         is_time_over = await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
         return _result(virtual.station.opening, virtual.station.snapshot()), is_time_over
+
+
+def wait_seconds(attempt: int, random: Random, *, has_connected: bool) -> float:
+    """Seconds before connection attempt `attempt` (from 1): few, as long as this run never had a connection."""
+    return back_off_seconds(attempt, BACK_OFF if has_connected else FIRST_BACK_OFF, random)
 
 
 def _make_directory(data: Path) -> None:

@@ -89,6 +89,11 @@ class VirtualStation:
         """What the display of a connector shows."""
         return self.station.snapshot().connectors[connector_id - 1]
 
+    def is_online(self) -> bool:
+        """Whether the CSMS can be asked now: connected, and accepted."""
+        snapshot = self.station.snapshot()
+        return snapshot.is_connected and snapshot.is_accepted
+
     async def wait_until(self, is_true: Callable[[], bool], timeout_seconds: float = math.inf) -> bool:
         """Wait until something visible has happened; returns whether it did in time."""
         timeout = None if math.isinf(timeout_seconds) else timeout_seconds

@@ -4,6 +4,7 @@ import asyncio
 from random import Random
 
 import pytest
+from tests.station.scripted_csms import SILENCE
 from tests.station.world import DC_CABLE, SOCKET, World, live, product
 
 from chargewright.station.ev.driver import Driver, Habits, IdTagPool
@@ -165,5 +166,83 @@ def test_nobody_comes_without_a_card() -> None:
         await world.virtual.station.wait_until_told()
         assert len(world.csms.of("StopTransaction")) == 1
         assert pool.take(Random(1)) == "A", "it came back with its driver"
+
+    live(main)
+
+
+@pytest.mark.parametrize("tag_first_share", [0.0, 1.0])
+def test_a_tag_that_nobody_could_be_asked_about_is_shown_again_once_the_station_is_online(
+    tag_first_share: float,
+) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.csms.cut()
+        habits = Habits(id_tags=("A",), tag_first_share=tag_first_share, retry_seconds=(3.0, 4.0))
+        visit = asyncio.create_task(Driver(world.virtual, 1, habits, Random(5)).visit())
+        # Longer than ConnectionTimeOut: the vehicle that stands there is not forgotten.
+        await asyncio.sleep(150)
+        assert not visit.done() and not world.virtual.look(1).has_transaction
+        world.csms.is_reachable = True
+        assert await world.virtual.wait_until(world.virtual.is_online, 60)
+        online_at = world.clock.monotonic()
+        await world.csms.expect("StartTransaction")
+        assert 3 <= world.clock.monotonic() - online_at < 5
+        await visit
+        assert len(world.csms.of("Authorize")) == len(world.csms.of("StartTransaction")) == 1
+
+    live(main)
+
+
+def test_a_line_lost_while_the_tag_is_judged_is_a_reason_to_show_it_again() -> None:
+    async def main(world: World) -> None:
+        world.csms.answers["Authorize"] = SILENCE
+        await world.boot()
+        visit = asyncio.create_task(Driver(world.virtual, 1, HABITS, Random(5)).visit())
+        await world.csms.expect("Authorize")
+        del world.csms.answers["Authorize"]
+        world.csms.cut()
+        await asyncio.sleep(1)
+        world.csms.is_reachable = True
+        await world.csms.expect("StartTransaction", within=60)
+        await visit
+
+    live(main)
+
+
+@pytest.mark.parametrize("tag_first_share", [0.0, 1.0])
+def test_who_cannot_be_let_in_leaves_after_a_while(tag_first_share: float) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        habits = Habits(id_tags=("A",), tag_first_share=tag_first_share)
+        world.csms.cut()
+        began = world.clock.monotonic()
+        await Driver(world.virtual, 1, habits, Random(5)).visit()
+        assert 180 <= world.clock.monotonic() - began < 240
+        # A line that comes and goes, and a CSMS that never says anything about the tag.
+        world.csms.answers["Authorize"] = SILENCE
+        visit = asyncio.create_task(Driver(world.virtual, 1, habits, Random(5)).visit())
+        for _ in range(60):
+            world.csms.is_reachable = True
+            await asyncio.sleep(20)
+            world.csms.cut()
+            await asyncio.sleep(5)
+        assert visit.done()
+        assert 2 <= len(world.csms.of("Authorize")) <= 5
+        assert world.virtual.connectors[0].vehicle is None
+
+    live(main)
+
+
+@pytest.mark.parametrize("tag_first_share", [0.0, 1.0])
+def test_who_waits_to_be_let_in_leaves_at_once_when_called_off(tag_first_share: float) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.csms.cut()
+        driver = Driver(world.virtual, 1, Habits(id_tags=("A",), tag_first_share=tag_first_share), Random(5))
+        visit = asyncio.create_task(driver.visit())
+        await asyncio.sleep(20)
+        driver.call_off()
+        await asyncio.wait_for(visit, 1)
+        assert world.virtual.connectors[0].vehicle is None
 
     live(main)

@@ -16,6 +16,8 @@ __all__ = ["Driver", "Habits", "Hands", "IdTagPool"]
 
 # A station that does not react to a tag for so long has lost its customer.
 PATIENCE_SECONDS: Final = 180.0
+# A line that comes and goes is given up after so many tries with one tag.
+MOST_TRIES: Final = 5
 
 
 class Hands(Protocol):
@@ -36,6 +38,9 @@ class Hands(Protocol):
     def look(self, connector_id: int) -> ConnectorSnapshot:
         """Read the display."""
 
+    def is_online(self) -> bool:
+        """Whether the station could ask the CSMS about a tag now; its display shows that."""
+
     async def wait_until(self, is_true: Callable[[], bool], timeout_seconds: float) -> bool:
         """Wait for something that can be seen."""
 
@@ -44,7 +49,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """What drivers of a neighbourhood are like; ranges are drawn from evenly. Energies in Wh, times in seconds.
 
     `gap_seconds` is the mean time that a connector stands free. A driver leaves when `target_soc` is reached or
-    `stay_seconds` are over. `tag_first_share` of them show the tag before they plug in.
+    `stay_seconds` are over. `tag_first_share` of them show the tag before they plug in. Whose tag nobody could be asked
+    about shows it again `retry_seconds` after the station is online again.
     """
 
     id_tags: tuple[str, ...]
@@ -57,6 +63,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     ac_current_a: tuple[float, ...] = (16.0, 16.0, 32.0)
     dc_power_w: tuple[float, float] = (50_000.0, 170_000.0)
     tag_first_share: float = 0.3
+    retry_seconds: tuple[float, float] = (2.0, 8.0)
 
 
 class IdTagPool:
@@ -146,27 +153,52 @@ class Driver:
         vehicle = self._vehicle()
         stay_seconds = self._random.uniform(*self._habits.stay_seconds) / self._speed
         if self._random.random() < self._habits.tag_first_share:
-            self._hands.show_tag(id_tag, self._connector_id)
-            await self._hands.wait_until(lambda: self._look().status is ChargePointStatus.PREPARING, PATIENCE_SECONDS)
+            await self._be_let_in(id_tag, self._is_preparing)
+            if not self._is_preparing():
+                return
+            if self._called_off.is_set():
+                # Shown once more, it says that nobody will plug in.
+                self._hands.show_tag(id_tag, self._connector_id)
+                return
             self._hands.plug(self._connector_id, vehicle)
+            await self._unless_called_off(self._hands.wait_until(self._has_transaction, PATIENCE_SECONDS))
         else:
             self._hands.plug(self._connector_id, vehicle)
-            self._hands.show_tag(id_tag, self._connector_id)
-        if await self._hands.wait_until(lambda: self._look().has_transaction, PATIENCE_SECONDS):
+            await self._be_let_in(id_tag, self._has_transaction)
+        if self._has_transaction():
             await self._unless_called_off(
-                self._hands.wait_until(
-                    lambda: not vehicle.wants_energy or not self._look().has_transaction, stay_seconds
-                )
+                self._hands.wait_until(lambda: not vehicle.wants_energy or not self._has_transaction(), stay_seconds)
             )
-            if self._look().has_transaction:
+            if self._has_transaction():
                 self._hands.show_tag(id_tag, self._connector_id)
         await self._leave(id_tag)
+
+    async def _be_let_in(self, id_tag: str, is_in: Callable[[], bool]) -> None:
+        """Show the tag and wait for what it should lead to; no longer than patience lasts, or until called off."""
+        await self._unless_called_off(self._show_until(id_tag, is_in))
+
+    async def _show_until(self, id_tag: str, is_in: Callable[[], bool]) -> None:
+        hands = self._hands
+        for _ in range(MOST_TRIES):
+            hands.show_tag(id_tag, self._connector_id)
+            await hands.wait_until(lambda: is_in() or not hands.is_online(), PATIENCE_SECONDS)
+            if is_in() or hands.is_online():
+                return
+            # Nobody could be asked, or nobody answered. Some stations let people in nevertheless.
+            await hands.wait_until(lambda: is_in() or hands.is_online(), PATIENCE_SECONDS)
+            if is_in() or not hands.is_online():
+                return
+            await self._sleep(self._random.uniform(*self._habits.retry_seconds) / self._speed)
+            if is_in():
+                return
 
     async def _unless_called_off(self, waiting: Awaitable[object]) -> None:
         """Wait for it, but no longer than until `call_off`."""
         tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._called_off.wait())]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -181,6 +213,12 @@ class Driver:
 
     def _can_leave(self) -> bool:
         return not self._look().has_transaction and not self._hands.is_locked(self._connector_id)
+
+    def _is_preparing(self) -> bool:
+        return self._look().status is ChargePointStatus.PREPARING
+
+    def _has_transaction(self) -> bool:
+        return self._look().has_transaction
 
     def _look(self) -> ConnectorSnapshot:
         return self._hands.look(self._connector_id)
