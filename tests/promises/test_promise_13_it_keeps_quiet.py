@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.csms.bench import FakeConnection, Workbench
 from tests.csms.commands.asking import commanding, next_call, station
-from tests.csms.wire import WireStation, eventually
+from tests.csms.wire import WireStation
 from tests.databases import TestDatabase
 from tests.nodes import OnDatabase
 
@@ -17,6 +17,7 @@ from chargewright.clock import LoopClock
 from chargewright.csms.app import Csms
 from chargewright.csms.config import Settings
 from chargewright.csms.outcomes import Answered
+from chargewright.csms.ports import CommandSender
 from chargewright.csms.seed import Seed
 from chargewright.csms.storage.base import StationRow
 from chargewright.csms.storage.sqlite import open_sqlite
@@ -54,8 +55,8 @@ def clear_on_wake(bench: Workbench, *names: str) -> None:
     automation = commanding(bench).automation
     for name in names:
 
-        async def run(row: StationRow) -> None:
-            outcome = await commanding(bench).commander.send(row.id, ClearCacheRequest())
+        async def run(row: StationRow, sender: CommandSender) -> None:
+            outcome = await sender.send(row.id, ClearCacheRequest())
             assert isinstance(outcome, Answered)
 
         automation.register(name, run)
@@ -180,14 +181,16 @@ async def test_promise_13_on_each_database(automatic: bool, serve: OnDatabase, d
     row = csms._directory.station("A1")
     row.automatic = automatic
     parts = csms._commanding
-    woken = asyncio.Event()
+    woken, settled = asyncio.Event(), asyncio.Event()
 
-    async def run(station: StationRow) -> None:
+    async def run(station: StationRow, sender: CommandSender) -> None:
         woken.set()
-        await parts.commander.send(station.id, ClearCacheRequest())
+        await sender.send(station.id, ClearCacheRequest())
 
     parts.automation.register("test", run)
     parts.automation.wake(row.id, "test")
+    # Behind the automation in the list: whatever it begins has begun when this is called.
+    parts.settling.on_settled.append(lambda station_id: settled.set())
     async with WireStation(f"ws://{csms.addresses.ocpp[0]}", "A1") as wire:
         await wire.boot()
         spoke = time.monotonic()
@@ -199,6 +202,7 @@ async def test_promise_13_on_each_database(automatic: bool, serve: OnDatabase, d
             assert time.monotonic() - spoke >= 0.5
             await wire.send(json.dumps([4, call[1], "NotSupported", "", {}]))
         else:
-            await eventually(lambda: parts.settling.is_settled(row.id))
+            await asyncio.wait_for(settled.wait(), 20)
+            assert parts.automation._running == {}
             assert (await wire.exchange("Heartbeat", {}))[0] == 3, "and nothing came before its answer"
             assert not woken.is_set()

@@ -6,7 +6,8 @@ its maker, model and firmware stay unknown.
 
 from typing import Final
 
-from chargewright.csms.automation import Automation
+from chargewright.csms.automation import Automation, Unfinished
+from chargewright.csms.outcomes import NotSent
 from chargewright.csms.ports import CommandSender
 from chargewright.csms.services.abilities import AbilitiesService, refused_trigger
 from chargewright.csms.storage.base import StationRow
@@ -22,9 +23,8 @@ ATTEMPTS: Final = 3
 class BootTrigger:
     """The chore; `spoke` wakes it."""
 
-    def __init__(self, automation: Automation, sender: CommandSender, abilities: AbilitiesService) -> None:
+    def __init__(self, automation: Automation, abilities: AbilitiesService) -> None:
         self._automation = automation
-        self._sender = sender
         self._abilities = abilities
         self._asked: dict[int, int] = {}
         automation.register(CHORE, self._ask, is_before_boot=True)
@@ -34,9 +34,11 @@ class BootTrigger:
         if self._asked.get(station.id, 0) < ATTEMPTS:
             self._automation.wake(station.id, CHORE)
 
-    async def _ask(self, station: StationRow) -> None:
+    async def _ask(self, station: StationRow, sender: CommandSender) -> None:
         name = refused_trigger(MessageTrigger.BOOT_NOTIFICATION.value)
         if not station.booted and self._abilities.of(station.id, name) is None:
-            self._asked[station.id] = self._asked.get(station.id, 0) + 1
             request = TriggerMessageRequest(requested_message=MessageTrigger.BOOT_NOTIFICATION)
-            await self._sender.send(station.id, request)
+            outcome = await sender.send(station.id, request)
+            if isinstance(outcome, NotSent):
+                raise Unfinished(outcome.reason)
+            self._asked[station.id] = self._asked.get(station.id, 0) + 1

@@ -43,7 +43,6 @@ class Commanding:
         ledger = JournalLedger(storage.journal, clock)
         self._sessions = sessions
         self.settling = Settling(directory, clock, settle_seconds=settings.settle_seconds)
-        self.automation = Automation(directory, self.settling)
         self.commander = Commander(
             directory,
             clock,
@@ -52,6 +51,7 @@ class Commanding:
             timeout_seconds=settings.command_timeout_seconds,
             per_station=settings.commands_per_station,
         )
+        self.automation = Automation(directory, self.settling, self.commander)
         self.kept = KeptCommands(
             self.commander,
             directory,
@@ -72,7 +72,7 @@ class Commanding:
     async def begin(self, services: Services) -> None:
         """Before anything listens."""
         self.commander.services = services
-        trigger = BootTrigger(self.automation, self.commander, services.abilities)
+        trigger = BootTrigger(self.automation, services.abilities)
         self._sessions.on_spoke_before_boot = trigger.spoke
         for told in (services.station_admin.on_changed, services.station_admin.on_registered):
             told.append(self._decided)

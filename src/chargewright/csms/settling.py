@@ -58,6 +58,10 @@ class Settling:
         arrival = self._arrivals.get(station_id)
         return arrival is not None and arrival.is_settled and self._directory.is_served(arrival.session.station)
 
+    def arrival(self, station_id: int) -> object | None:
+        """What stands for the station's connection and boot as of now: another object after each of either."""
+        return self._arrivals.get(station_id)
+
     def came(self, session: HeardSession) -> None:
         """The session is the station's newest, or its boot was answered: the silence begins to count."""
         self.went(session.station.id)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from chargewright.csms.services.wanted_lists import WantedEntry, WantedLists
 from chargewright.csms.storage.base import StationRow
 from chargewright.csms.storage.database import Database
 from chargewright.csms.storage.sqlite import open_sqlite
+from chargewright.errors import ChargewrightError
 from chargewright.protocol.v16.base import UNSET, Message, UnsetType
 from chargewright.protocol.v16.core import GetConfigurationRequest, GetConfigurationResponse
 from chargewright.protocol.v16.datatypes import KeyValue
@@ -114,6 +115,21 @@ class StationsAtHand:
     def is_connected(self, station_id: int) -> bool:
         return station_id in self.stations
 
+    async def carry(
+        self,
+        station_id: int,
+        request: Message,
+        *,
+        timeout_seconds: float | None = None,
+        before_sending: Callable[[Any], Awaitable[None]] | None = None,
+    ) -> Outcome:
+        if before_sending is not None:
+            try:
+                await before_sending(self)
+            except ChargewrightError as error:
+                return NotSent(reason=str(error))
+        return await self.send(station_id, request, timeout_seconds=timeout_seconds)
+
     async def send(self, station_id: int, request: Message, *, timeout_seconds: float | None = None) -> Outcome:
         outcome = self._outcome(self.stations[station_id], request)
         noted = self.note(station_id, request, outcome)
@@ -159,6 +175,9 @@ class _Settled:
     def is_settled(self, station_id: int) -> bool:
         return True
 
+    def arrival(self, station_id: int) -> object:
+        return self
+
 
 class Office:
     """The services that lists need, on a database; `reopen` is a restart."""
@@ -191,7 +210,7 @@ class Office:
         self.directory.on_id_tag.clear()
         clock = SystemClock()
         ledger = JournalLedger(self.storage.journal, clock)
-        self.automation = Automation(self.directory, _Settled())  # type: ignore[arg-type]
+        self.automation = Automation(self.directory, _Settled(), self.sender, first_rest_seconds=3600.0)  # type: ignore[arg-type]
         active = ActiveTransactionsService(self.directory, self.storage, clock, default_limit=0)
         authorization = AuthorizationService(self.directory, active, accepts_unknown=True)
         self.groups = GroupsService(self.storage, ledger)
@@ -207,7 +226,6 @@ class Office:
             self.wanted,
             self.sender,
             self.automation,
-            retry_seconds=3600.0,
         )
         self.sender.note = self._note
         await self.groups.load()

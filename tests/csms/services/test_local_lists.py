@@ -13,7 +13,7 @@ from chargewright.csms.errors import Conflict
 from chargewright.csms.outcomes import Answered
 from chargewright.csms.services.groups import group_scope, scope_of
 from chargewright.csms.services.wanted_lists import WantedEntry
-from chargewright.csms.storage.base import IdTagRow
+from chargewright.csms.storage.base import IdTagRow, StorageUnavailable
 from chargewright.protocol.v16.core import GetConfigurationRequest
 from chargewright.protocol.v16.local_auth_list_management import (
     AuthorizationData,
@@ -71,6 +71,9 @@ async def test_a_list_sent_by_hand_makes_the_state_unknown_and_the_next_one_full
     station_row = office.directory.station("A1")
     assert station_row is not None
     await office.lists.sync(station_row)
+    assert office.lists.progress(1) == (0, 0)
+    await office.idle()
+    assert office.lists.progress(1) is None
     assert kinds(station)[-1][0] == "Full"
     assert set(station.entries) == {"aa", "bb"}
 
@@ -90,6 +93,9 @@ async def test_a_station_without_lists_is_asked_once(office: Office) -> None:
     station_row = office.directory.station("A1")
     assert station_row is not None
     await office.lists.sync(station_row)
+    assert office.lists.progress(1) == (0, 0)
+    await office.idle()
+    assert office.lists.progress(1) is None
     assert office.lists.state_of(1).state == "in-step", "the operator asked"
 
 
@@ -99,15 +105,37 @@ async def test_a_station_that_never_takes_it_is_left_alone_after_some_tries(offi
     await office.put(OWN, "AA")
     for _ in range(12):
         await office.idle()
-        retry = office.lists._retries.get(1)
-        if retry is None:
+        if not office.automation.is_resting(1, "local list"):
             break
         office.automation.wake(1, "local list")
     await office.idle()
     row = office.lists.state_of(1)
-    assert (row.state, 1 in office.lists._retries) == ("failed", False)
+    assert (row.state, office.automation.is_resting(1, "local list")) == ("failed", False)
     assert row.problem is not None and "Failed" in row.problem
     assert len(station.moods) == 100 - 8
+
+
+async def test_a_database_that_is_away_when_sending_ends_leaves_nothing_behind(office: Office) -> None:
+    station = station_of(office)
+    await office.put(OWN, "AA", "BB", "CC", "DD")
+    station.moods.extend(["", "lost"])
+    write = office.lists._ledger.write
+
+    async def refuse(station_id: int, *records: Any, **options: Any) -> None:
+        if not station.moods and any(getattr(record, "problem", None) for record in records):
+            raise StorageUnavailable("the database is away")
+        await write(station_id, *records, **options)
+
+    office.lists._ledger.write = refuse  # type: ignore[method-assign]
+    await office.idle()
+    assert office.lists._states[1].state == "sending", "it could not be noted"
+    assert office.lists.state_of(1).state == "behind"
+    assert office.automation.is_resting(1, "local list"), "and it is not given up"
+    for act in office.automation._settling.on_settled:
+        act(1)
+    await office.idle()
+    assert office.lists.state_of(1).state == "in-step"
+    assert set(station.entries) == {"aa", "bb", "cc", "dd"}
 
 
 async def test_the_station_s_own_list_comes_before_those_of_its_groups(office: Office) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from chargewright.csms.automation import Automation
+from chargewright.csms.automation import Automation, Unfinished
 from chargewright.csms.directory import Directory
 from chargewright.csms.outcomes import Answered, Malformed, NotSent, Outcome, Refused, Unanswered
 from chargewright.csms.ports import CommandSender
@@ -83,29 +83,34 @@ class ConfigurationSync(Service):
             self._booted.add(station.id)
             self.wake(station.id)
 
-    async def look_after(self, station: StationRow) -> None:
-        """The chore: `bring_in_step`, where something is wanted."""
-        outcome = await self.bring_in_step(station)
+    async def look_after(self, station: StationRow, sender: CommandSender) -> None:
+        """The chore: `bring_in_step`, where something is wanted. Raises `Unfinished` where the station was not reached,
+        or said nothing."""
+        outcome = await self.bring_in_step(station, sender)
         if outcome is not None and not isinstance(outcome, Answered):
             word = _word(outcome)
             _log.info("the configuration was not brought in step", station=station.identity, outcome=word)
+            if isinstance(outcome, NotSent | Unanswered) or not sender.is_connected(station.id):
+                raise Unfinished(word)
 
-    async def bring_in_step(self, station: StationRow) -> Outcome | None:
+    async def bring_in_step(self, station: StationRow, sender: CommandSender | None = None) -> Outcome | None:
         """Read the configuration, and write what differs from what is wanted; what the station refused is not sent
-        again before something else is wanted. Returns the outcome with which it ended; None: nothing is wanted."""
+        again before something else is wanted. Without a `sender` a person asks for it, and it is sent whatever
+        `automatic` says. Returns the outcome with which it ended; None: nothing is wanted."""
+        sender = sender or self._sender
         if not self._configuration.wanted(station.id):
             return None
         if station.id in self._booted:
             await self._configuration.rebooted(station.id)
             self._booted.discard(station.id)
-        outcome = await self.read(station)
+        outcome = await self.read(station, sender)
         if not isinstance(outcome, Answered):
             return outcome
         for entry in await self._configuration.entries(station.id):
             if entry.wanted is None or not entry.is_drift or entry.refused is not None:
                 continue
             change = ChangeConfigurationRequest(key=entry.key, value=entry.wanted)
-            written = await self._sender.send(station.id, change)
+            written = await sender.send(station.id, change)
             if isinstance(written, NotSent | Unanswered):
                 return written
         entries = await self._configuration.entries(station.id)
@@ -113,20 +118,21 @@ class ConfigurationSync(Service):
             _log.warning("the station accepted a value and has another", station=station.identity)
         return outcome
 
-    async def read(self, station: StationRow) -> Outcome:
+    async def read(self, station: StationRow, sender: CommandSender | None = None) -> Outcome:
         """Ask for every key; returns the last outcome: `Answered` where all could be read."""
+        sender = sender or self._sender
         chunk = self._abilities.of(station.id, KEYS_AT_A_TIME)
         if chunk is None:
-            outcome = await self._sender.send(station.id, GetConfigurationRequest())
-            if isinstance(outcome, Answered | NotSent) or not self._sender.is_connected(station.id):
+            outcome = await sender.send(station.id, GetConfigurationRequest())
+            if isinstance(outcome, Answered | NotSent) or not sender.is_connected(station.id):
                 await self._learn_maximum(station, outcome)
                 return outcome
             _log.info("the station does not tell all keys at once", station=station.identity, outcome=_word(outcome))
-        return await self._read_by_name(station, chunk)
+        return await self._read_by_name(station, chunk, sender)
 
-    async def _read_by_name(self, station: StationRow, chunk: int | None) -> Outcome:
+    async def _read_by_name(self, station: StationRow, chunk: int | None, sender: CommandSender) -> Outcome:
         if chunk is None:
-            first = await self._ask(station, [MAXIMUM_KEYS])
+            first = await _ask(station, [MAXIMUM_KEYS], sender)
             await self._learn_maximum(station, first)
             chunk = self._abilities.of(station.id, MAXIMUM_KEYS) or _FIRST_CHUNK
         names = await self._names(station)
@@ -135,8 +141,10 @@ class ConfigurationSync(Service):
         position = 0
         while position < len(names):
             asked = names[position : position + chunk]
-            outcome = await self._ask(station, asked)
-            if isinstance(outcome, NotSent) or not self._sender.is_connected(station.id):
+            outcome = await _ask(station, asked, sender)
+            if isinstance(outcome, Answered) and not sender.is_connected(station.id):
+                return NotSent(reason="the station went before all was read")
+            if isinstance(outcome, NotSent) or not sender.is_connected(station.id):
                 return outcome
             if isinstance(outcome, Answered):
                 answered = outcome
@@ -155,9 +163,6 @@ class ConfigurationSync(Service):
         await self._configuration.noted_all_asked(station.id)
         return answered
 
-    async def _ask(self, station: StationRow, names: Sequence[str]) -> Outcome:
-        return await self._sender.send(station.id, GetConfigurationRequest(key=list(names)))
-
     async def _names(self, station: StationRow) -> list[str]:
         known = {name.casefold(): name for name in CONFIGURATION_KEYS}
         for entry in await self._configuration.entries(station.id):
@@ -172,6 +177,10 @@ class ConfigurationSync(Service):
             value = item.value
             if item.key.casefold() == MAXIMUM_KEYS.casefold() and isinstance(value, str) and value.strip().isdecimal():
                 await self._abilities.learn(station.id, MAXIMUM_KEYS, max(1, min(int(value[:6]), 10_000)))
+
+
+async def _ask(station: StationRow, names: Sequence[str], sender: CommandSender) -> Outcome:
+    return await sender.send(station.id, GetConfigurationRequest(key=list(names)))
 
 
 def _word(outcome: Outcome) -> str:

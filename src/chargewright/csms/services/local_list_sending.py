@@ -102,6 +102,8 @@ class Sending:
         self._row = keeper.state_of(station.id)
         self.request: Message | None = None  # the one that is out
         self.is_disturbed = False  # another list was sent meanwhile
+        self.accepted = 0  # entries, of the `total` that are being sent
+        self.total = 0
 
     async def run(self, *, reads_keys: bool) -> None:
         """Until the station is in step, its configuration read first where that is asked for.
@@ -188,6 +190,7 @@ class Sending:
 
     async def _send(self, kind: UpdateType, floor: int, number: int, entries: int, *, is_partial: bool) -> None:
         """Send `number` entries with rising versions above `floor`, and note that the station has `entries`."""
+        self.accepted, self.total = 0, number
         is_full = kind is UpdateType.FULL
         most = None if not is_partial else entries
         # Written before the first message: whatever happens then, it is known what the station may have. Of a Full
@@ -205,6 +208,7 @@ class Sending:
             if version > self._row.sent_version:  # the list grew meanwhile
                 self._row = await self._keeper.note(self._row, sent_version=version + MORE_VERSIONS)
             await self._message(kind, version, chunk)
+            self.accepted += len(chunk)
             kind = UpdateType.DIFFERENTIAL
         if version == floor:
             # Nothing to say is said too: a Full empties, a Differential takes over the version.

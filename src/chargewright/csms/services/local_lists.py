@@ -13,10 +13,10 @@ import msgspec
 import structlog
 
 from chargewright.clock import Clock
-from chargewright.csms.automation import Automation
+from chargewright.csms.automation import Automation, Unfinished
 from chargewright.csms.directory import Directory
 from chargewright.csms.errors import Conflict
-from chargewright.csms.outcomes import Answered, NotSent, Outcome, QueueFull, Refused
+from chargewright.csms.outcomes import Answered, NotSent, Outcome, Refused
 from chargewright.csms.ports import CommandSender, Ledger
 from chargewright.csms.services.abilities import AbilitiesService
 from chargewright.csms.services.events import make_event
@@ -38,10 +38,8 @@ from chargewright.protocol.v16.local_auth_list_management import (
 __all__ = ["CHORE", "LocalListsService"]
 
 CHORE: Final = "local list"
-# After a failure the CSMS waits this long, each time twice as long, and gives up after so many tries until something
-# changes: the list, the station's boot, or the operator's mind.
-FIRST_RETRY_SECONDS: Final = 60.0
-LONGEST_RETRY_SECONDS: Final = 3600.0
+# After so many failures in a row a station that does not take its list is left alone until something changes: the list,
+# the station's boot, or the operator's mind.
 TRIES: Final = 8
 # How many id tags are looked at together after they changed.
 FOLLOWED: Final = 500
@@ -64,8 +62,6 @@ class LocalListsService(Service):
         wanted: WantedLists,
         sender: CommandSender,
         automation: Automation,
-        *,
-        retry_seconds: float = FIRST_RETRY_SECONDS,
     ) -> None:
         self._storage = storage
         self._ledger = ledger
@@ -75,12 +71,9 @@ class LocalListsService(Service):
         self._abilities = abilities
         self._sender = sender
         self._automation = automation
-        self._retry_seconds = retry_seconds
         self._states: dict[int, LocalListStateRow] = {}
         self._tries: dict[int, int] = {}
-        self._retries: dict[int, asyncio.TimerHandle] = {}
         self._sendings: dict[int, Sending] = {}
-        self._locks: dict[int, asyncio.Lock] = {}
         self._booted: set[int] = set()  # stations whose configuration may be another one since
         self._changed_tags: dict[str, None] = {}
         self._tags_changed = asyncio.Event()
@@ -120,6 +113,10 @@ class LocalListsService(Service):
     def state_of(self, station_id: int) -> LocalListStateRow:
         """What is known of the list in the station, as of now."""
         row = self._states.get(station_id) or _nothing_known(station_id)
+        if station_id not in self._sendings and row.state == LocalListState.SENDING:
+            # It was interrupted, and the database was away when that was to be noted.
+            lost = advance(LocalListState.SENDING, LocalListCue.LOST)
+            row = msgspec.structs.replace(row, state=lost.value)
         wanted = self.list_of(station_id)
         if wanted is not None and (row.scope, row.list_version) != (wanted.scope, wanted.version):
             state = LocalListState(row.state)
@@ -131,9 +128,18 @@ class LocalListsService(Service):
         """How many entries the station says that it takes in one message; None where it said nothing."""
         return length_of(self._abilities.of(station_id, Sending.ABILITY), SEND_LENGTH)
 
+    def progress(self, station_id: int) -> tuple[int, int] | None:
+        """How many entries the station accepted of how many that it is being sent; (0, 0) while it is asked what it
+        has, or is about to be. None: nothing is under way."""
+        sending = self._sendings.get(station_id)
+        if sending is not None:
+            return sending.accepted, sending.total
+        return (0, 0) if self._automation.is_asked(station_id, CHORE) else None
+
     async def sync(self, station: StationRow) -> None:
-        """Bring the station in step now, because the operator asks. Raises `Conflict` where no list is wanted of it,
-        or it is not connected. How it ended is in `state_of`."""
+        """Begin to bring the station in step, because the operator asks, whatever `automatic` says; returns before
+        anything is sent, see `progress`. How it ended is in `state_of`. Raises `Conflict` where no list is wanted of
+        it, or it is not connected."""
         if self.list_of(station.id) is None:
             raise Conflict(
                 f"No local list is wanted of {station.identity}, nor of a group that it is in: put one first."
@@ -145,7 +151,7 @@ class LocalListsService(Service):
         asked = advance(LocalListState(row.state), LocalListCue.ASKED)
         if asked.value != row.state:
             await self.note(row, state=asked.value, problem=None)
-        await self._chore(station)
+        self._automation.ask(station.id, CHORE)
 
     # What became of commands, whoever sent them.
 
@@ -205,52 +211,37 @@ class LocalListsService(Service):
 
     # Sending.
 
-    async def _chore(self, station: StationRow) -> None:
-        lock = self._locks.setdefault(station.id, asyncio.Lock())
-        async with lock:
-            self._forget_retry(station.id)
-            wanted = self.list_of(station.id)
-            if wanted is None or not wanted.complete:
-                return
-            if self.state_of(station.id).state == LocalListState.UNSUPPORTED:
-                return
-            tries = self._tries.get(station.id, 0)
-            sending = Sending(self, station, wanted, self._sender, self._abilities, self._storage, tries)
-            self._sendings[station.id] = sending
-            try:
-                await sending.run(reads_keys=station.id in self._booted)
-                self._booted.discard(station.id)
-            except Unsupported as error:
-                await self._end(station.id, LocalListCue.NOT_SUPPORTED, str(error))
-            except Stopped as error:
-                cue = LocalListCue.FAILED if error.was_refused else LocalListCue.LOST
-                await self._end(station.id, cue, str(error))
-                self._try_again(station.id, counts=error.counts)
-            except (QueueFull, StorageError) as error:
-                _log.warning("a local list was not sent", station=station.identity, error=str(error))
-                self._try_again(station.id, counts=True)
-            else:
-                self._tries.pop(station.id, None)
-                self._wake_if_behind(station.id)  # the list may have changed meanwhile
-            finally:
-                del self._sendings[station.id]
+    async def _chore(self, station: StationRow, sender: CommandSender) -> None:
+        wanted = self.list_of(station.id)
+        if wanted is None or not wanted.complete:
+            return
+        if self.state_of(station.id).state == LocalListState.UNSUPPORTED:
+            return
+        tries = self._tries.get(station.id, 0)
+        sending = Sending(self, station, wanted, sender, self._abilities, self._storage, tries)
+        self._sendings[station.id] = sending
+        try:
+            await sending.run(reads_keys=station.id in self._booted)
+            self._booted.discard(station.id)
+        except Unsupported as error:
+            await self._end(station.id, LocalListCue.NOT_SUPPORTED, str(error))
+        except Stopped as error:
+            # Messages that the station took before it was lost were not too long for it.
+            counts = error.counts and (error.was_refused or not sending.accepted)
+            tries = self._tries[station.id] = tries + counts
+            cue = LocalListCue.FAILED if error.was_refused else LocalListCue.LOST
+            await self._end(station.id, cue, str(error))
+            if not error.was_refused or tries < TRIES:
+                raise Unfinished(str(error)) from error
+        else:
+            self._tries.pop(station.id, None)
+            self._wake_if_behind(station.id)  # the list may have changed meanwhile
+        finally:
+            del self._sendings[station.id]
 
     async def _end(self, station_id: int, cue: LocalListCue, problem: str) -> None:
         row = self._states.get(station_id) or _nothing_known(station_id)
         await self.note(row, state=advance(LocalListState(row.state), cue).value, problem=problem)
-
-    def _try_again(self, station_id: int, *, counts: bool) -> None:
-        tries = self._tries[station_id] = self._tries.get(station_id, 0) + counts
-        if tries < TRIES:
-            seconds = min(LONGEST_RETRY_SECONDS, self._retry_seconds * 2 ** max(0, tries - 1))
-            loop = asyncio.get_running_loop()
-            self._forget_retry(station_id)
-            self._retries[station_id] = loop.call_later(seconds, self._automation.wake, station_id, CHORE)
-
-    def _forget_retry(self, station_id: int) -> None:
-        retry = self._retries.pop(station_id, None)
-        if retry is not None:
-            retry.cancel()
 
     # What changes.
 
