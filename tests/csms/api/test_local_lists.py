@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.csms.bench import FakeConnection, Workbench
+from tests.csms.commands.asking import next_call
 
 URL = "/api/v1/stations/A1/local-list"
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -42,6 +43,39 @@ async def station(bench: Workbench) -> Any:
     task.cancel()
 
 
+async def ended(client: httpx.AsyncClient) -> Any:
+    """What the station has when nothing is sent any more."""
+    async with asyncio.timeout(20):
+        while (shown := (await client.get(URL)).json())["progress"] is not None:  # asked as `ctl` does
+            await asyncio.sleep(0.01)
+    return shown
+
+
+async def synced(client: httpx.AsyncClient) -> Any:
+    """What the station has when syncing ended."""
+    begun = await client.post(f"{URL}/sync")
+    assert begun.status_code == 202, begun.text
+    return await ended(client)
+
+
+async def test_syncing_is_answered_at_once_and_its_progress_is_shown(
+    client: httpx.AsyncClient, bench: Workbench
+) -> None:
+    connection = await bench.connect("A1")
+    await bench.exchange(connection, "BootNotification", BOOT)
+    await client.put(URL, json={"entries": [{"idTag": f"T{number}"} for number in range(60)]})
+    begun = await client.post(f"{URL}/sync")
+    assert (begun.status_code, begun.json()["progress"]) == (202, {"entriesAccepted": 0, "entriesToSend": 0})
+    for answer in ({}, {"listVersion": 0}, {"status": "Accepted"}):
+        call = await asyncio.wait_for(next_call(connection), 10)
+        connection.deliver([3, call[1], answer])
+    last = await asyncio.wait_for(next_call(connection), 10)
+    shown = (await client.get(URL)).json()
+    assert (shown["state"], shown["progress"]) == ("sending", {"entriesAccepted": 50, "entriesToSend": 60})
+    connection.deliver([3, last[1], {"status": "Accepted"}])
+    assert (await ended(client))["state"] == "in-step"
+
+
 async def test_a_wanted_list_is_put_read_sent_and_removed(client: httpx.AsyncClient, station: list[Any]) -> None:
     entries = [{"idTag": "tag"}, {"idTag": "B", "status": "Blocked"}, {"idTag": "C", "parentIdTag": "P"}]
     put = await client.put(URL, json={"selection": "recently-used", "entries": entries})
@@ -60,8 +94,8 @@ async def test_a_wanted_list_is_put_read_sent_and_removed(client: httpx.AsyncCli
         ("B", "Blocked", False),
         ("C", "Accepted", False),
     ]
-    synced = (await client.post(f"{URL}/sync")).json()
-    assert (synced["state"], synced["entries"], synced["listVersion"]) == ("in-step", 3, 2)
+    end = await synced(client)
+    assert (end["state"], end["entries"], end["listVersion"]) == ("in-step", 3, 2)
     lists = [payload for action, payload in station if action == "SendLocalList"]
     assert [(one["updateType"], len(one["localAuthorizationList"])) for one in lists] == [
         ("Full", 2),
@@ -115,11 +149,11 @@ async def test_a_group_s_list_is_that_of_its_stations(client: httpx.AsyncClient,
     put = (await client.put(group, json={"entries": [{"idTag": "A"}]})).json()
     assert put["stations"] == {"unknown": 2}
     assert (await client.get(URL)).json()["wanted"]["wantedBy"] == "yard"
-    assert (await client.post(f"{URL}/sync")).json()["state"] == "in-step"
+    assert (await synced(client))["state"] == "in-step"
     assert (await client.get(group)).json()["stations"] == {"in-step": 1, "unknown": 1}
     assert (await client.get(f"{group}/entries")).json()["items"][0]["idTag"] == "A"
     assert (await client.delete(group, params={"empty": "true"})).status_code == 204
-    assert (await client.post(f"{URL}/sync")).json()["entries"] == 0
+    assert (await synced(client))["entries"] == 0
 
 
 async def test_what_cannot_be_synced_is_told(client: httpx.AsyncClient) -> None:
@@ -132,7 +166,7 @@ async def test_what_cannot_be_synced_is_told(client: httpx.AsyncClient) -> None:
 
 async def test_a_list_sent_by_hand_is_warned_of(client: httpx.AsyncClient, station: list[Any]) -> None:
     await client.put(URL, json={"entries": []})
-    await client.post(f"{URL}/sync")
+    await synced(client)
     by_hand = {
         "listVersion": 0,
         "updateType": "Full",

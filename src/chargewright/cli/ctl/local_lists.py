@@ -1,6 +1,7 @@
 """`chargewright ctl local-lists`."""
 
 import json as json_library
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -21,9 +22,10 @@ ENTRIES: Columns = {
     "parent": "parentIdTag",
     "follows": "follows",
 }
-# Half a million entries take the server a while; so does a station that is sent them.
+# Half a million entries take the server a while.
 PUT_SECONDS: Final = 900.0
-SYNC_SECONDS: Final = 900.0
+# How often it is asked how far a station is.
+POLL_SECONDS: Final = 0.5
 
 _Name = Annotated[str, typer.Argument(help="Identity of the station, or with --group the name of a group.")]
 _Group = Annotated[bool, typer.Option("--group", help="The name is that of a group.")]
@@ -103,9 +105,12 @@ def sync(
     station: Annotated[str, typer.Argument(help="Identity of the station.")],
     json: Json = False,
 ) -> None:
-    """Bring a station in step now."""
+    """Bring a station in step now, and wait for it; an interrupt ends the waiting, and not the sending."""
     with asking(context) as api:
-        answer: dict[str, Any] = api.ask("POST", f"{_path(station, False)}/sync", answer_seconds=SYNC_SECONDS)
+        answer: dict[str, Any] = api.ask("POST", f"{_path(station, False)}/sync")
+        while answer["progress"] is not None:
+            time.sleep(POLL_SECONDS)
+            answer = api.get(_path(station, False))
         print_item(answer, as_json=json)
         if answer["state"] != "in-step":
             raise typer.Exit(ExitCode.FAILED)

@@ -61,6 +61,14 @@ class WantedLocalList(View):
     changed_at: Instant
 
 
+class LocalListProgress(View):
+    """How far sending is; both are 0 while the station is asked what it has."""
+
+    entries_accepted: int
+    entries_to_send: int
+    """The whole list, or what is new in it."""
+
+
 class LocalList(View):
     """The list that a station should have, and what it has."""
 
@@ -74,6 +82,8 @@ class LocalList(View):
     partial: bool
     """Whether it holds fewer than are wanted."""
     problem: str | None
+    progress: LocalListProgress | None
+    """Null: nothing is being sent, or about to be."""
 
 
 class GroupLocalList(View):
@@ -156,6 +166,7 @@ def local_lists(parts: ApiParts) -> APIRouter:
 
     def show_station(station: StationRow) -> LocalList:
         row = service.state_of(station.id)
+        progress = service.progress(station.id)
         return LocalList(
             wanted=show_wanted(service.list_of(station.id)),
             state=LocalListState(row.state),
@@ -163,6 +174,7 @@ def local_lists(parts: ApiParts) -> APIRouter:
             entries=row.entries,
             partial=row.partial,
             problem=row.problem,
+            progress=progress and LocalListProgress(entries_accepted=progress[0], entries_to_send=progress[1]),
         )
 
     def show_group(scope: str) -> GroupLocalList:
@@ -217,10 +229,15 @@ def local_lists(parts: ApiParts) -> APIRouter:
         """The station keeps what it has, unless a list of a group takes over, or the empty one is wanted instead."""
         await remove(scope_of(admin.known(identity).id), empty)
 
-    @router.post("/stations/{identity}/local-list/sync", summary="Bring a station in step now")
+    @router.post(
+        "/stations/{identity}/local-list/sync",
+        summary="Bring a station in step now",
+        status_code=HTTPStatus.ACCEPTED,
+    )
     async def sync_local_list(identity: str) -> LocalList:
-        """Also a station that failed, or said that it has no lists. 409 where no list is wanted of it, or it is not
-        connected; how it ended is in `state`."""
+        """Also a station that failed, or said that it has no lists. Answered before anything is sent: the list of the
+        station says with `progress` how far it is, and when that is null with `state` how it ended. 409 where no list
+        is wanted of it, or it is not connected."""
         station = admin.known(identity)
         await service.sync(station)
         return show_station(station)
