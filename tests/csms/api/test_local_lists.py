@@ -46,7 +46,7 @@ async def station(bench: Workbench) -> Any:
 async def ended(client: httpx.AsyncClient) -> Any:
     """What the station has when nothing is sent any more."""
     async with asyncio.timeout(20):
-        while (shown := (await client.get(URL)).json())["progress"] is not None:  # asked as `ctl` does
+        while (shown := (await client.get(URL)).json())["progress"] is not None:  # noqa: ASYNC110  # as `ctl` asks
             await asyncio.sleep(0.01)
     return shown
 
