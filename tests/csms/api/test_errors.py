@@ -128,6 +128,18 @@ async def test_any_value_can_be_told() -> None:
             assert answer.json()["errors"][0]["field"] == "name"
 
 
+async def test_a_body_that_does_not_say_that_it_is_json_is_told_to(client: httpx.AsyncClient) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for content, headers in ((b'{"idTag": "REST-1"}', form), (b"{bad", form), (b'{"idTag": "REST-1"}', {})):
+        refused = await client.post("/api/v1/id-tags", content=content, headers=headers)
+        assert refused.status_code == 415
+        assert "Content-Type: application/json" in refused.json()["detail"]
+    said = {"Content-Type": "application/json; charset=utf-8"}
+    assert (await client.post("/api/v1/id-tags", content=b'{"idTag": "REST-1"}', headers=said)).status_code == 201
+    assert (await client.post("/api/v1/id-tags", content=b"{bad", headers=said)).status_code == 422
+    assert (await client.post("/api/v1/id-tags")).status_code == 422
+
+
 async def test_the_wrong_method_says_which_are_right() -> None:
     async with failing() as client:
         answer = await client.post("/http")

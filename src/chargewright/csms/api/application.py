@@ -25,6 +25,7 @@ from chargewright.csms.api.meter_values import meter_values
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.api.personal_data import personal_data
 from chargewright.csms.api.probes import probes
+from chargewright.csms.api.queries import known_queries
 from chargewright.csms.api.reservations import reservations
 from chargewright.csms.api.retention import retention
 from chargewright.csms.api.security_events import security_events
@@ -80,7 +81,8 @@ def create_api(parts: ApiParts) -> FastAPI:
         api.include_router(
             resource(parts),
             prefix=PREFIX,
-            dependencies=[Depends(key)],  # a second time, and for the OpenAPI document
+            # The key a second time, and for the OpenAPI document.
+            dependencies=[Depends(key), Depends(known_queries)],
             responses=dict(errors.RESPONSES),
         )
     return api

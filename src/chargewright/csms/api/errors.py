@@ -148,6 +148,12 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:
         entries = error.errors()
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not _is_json(kind) and any(one["loc"][:1] == ("body",) and one["type"] != "missing" for one in entries):
+            said = f"it came as {_printable(kind[:SHOWN_CHARACTERS])}" if kind else "none came"
+            return problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the header Content-Type: application/json; {said}."
+            )
         return _unprocessable([_wrong_part(entry) for entry in entries[:SHOWN_ERRORS]], len(entries))
 
     @api.exception_handler(Exception)
@@ -163,6 +169,10 @@ def _unprocessable(errors: Sequence[Mapping[str, Any]], count: int = 1) -> Respo
     if count > 1:
         detail += f" (and {count - 1} more)"
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, None, errors)
+
+
+def _is_json(kind: str) -> bool:
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def _wrong_part(entry: Mapping[str, Any]) -> dict[str, Any]:
