@@ -1,5 +1,6 @@
 """Settings that are wrong are named, with the exit code for it."""
 
+import asyncio
 import json
 import math
 import os
@@ -10,9 +11,21 @@ from typing import Any
 
 import pytest
 import structlog
+from tests.station.scripted_csms import SILENCE
+from tests.station.world import SOCKET, World, car, live, product
 
 from chargewright.errors import ConfigurationError
-from chargewright.station.running import RunSettings, product_from, run, wait_seconds
+from chargewright.station.ev.driver import Driver, Habits
+from chargewright.station.running import (
+    RunResult,
+    RunSettings,
+    product_from,
+    result_of,
+    run,
+    say_goodbye,
+    tell,
+    wait_seconds,
+)
 from chargewright.station.store import StationStore
 from chargewright.station.transaction import TransactionState
 from chargewright.station.virtual import store_path
@@ -103,7 +116,7 @@ def test_the_numbers_are_those_of_this_run_alone(tmp_path: Path, capsys: pytest.
     assert told["was_accepted"] is False and "is_connected" not in told
     # What the earlier run left open is closed at the start, and was that run's.
     assert (told["transactions_completed"], told["energy_completed_wh"], told["energy_running_wh"]) == (0, 0, 0)
-    assert told["messages_queued"] == 1
+    assert (told["transactions_running"], told["messages_queued"]) == (0, 1)
     assert run(settings(tmp_path), as_json=False) == 5
     assert capsys.readouterr().out == (
         "CW 1: 0 transactions completed in this run, 0.000 kWh; 1 transaction message waits for the next connection\n"
@@ -137,3 +150,55 @@ def test_a_first_connection_is_tried_again_quickly_and_a_lost_one_with_everybody
     assert first[0] < 1 and sum(first[:4]) < 6, "a server that needs some seconds is not missed by many"
     assert lost[0] >= 2
     assert first[-1] >= 32, "and one that is away for long is not pestered"
+
+
+@pytest.mark.parametrize(("has_local_stop", "reason"), [(True, "Local"), (False, "Other")])
+def test_no_transaction_outlives_the_run_whoever_started_it(has_local_stop: bool, reason: str) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        for number in (1, 2):
+            world.virtual.plug(number, car())
+        await world.csms.call("RemoteStartTransaction", idTag="APP", connectorId=2)
+        await world.csms.expect("StartTransaction")
+        driver = Driver(world.virtual, 3, Habits(id_tags=("CARD",), gap_seconds=1.0), Random(1))
+        visit = asyncio.create_task(driver.run())
+        await world.csms.expect("StartTransaction", 2)
+        await asyncio.sleep(60)
+        await say_goodbye(world.virtual, [driver], [visit])
+        assert visit.done()
+        # The CSMS has heard of it before the line is closed.
+        stops = world.csms.of("StopTransaction")
+        assert sorted((stop["idTag"], stop["reason"]) for stop in stops) == [("APP", reason), ("CARD", reason)]
+        assert not any(connector.has_transaction for connector in world.virtual.station.snapshot().connectors)
+        assert world.csms.statuses(2)[-1] == "Finishing"
+
+    live(main, product(SOCKET, SOCKET, SOCKET, has_local_stop=has_local_stop))
+
+
+def test_the_goodbye_does_not_wait_long_for_a_csms_that_is_away() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("CARD")
+        await world.csms.expect("StartTransaction")
+        world.csms.answers["StopTransaction"] = SILENCE
+        began = world.clock.monotonic()
+        await say_goodbye(world.virtual, [], [])
+        assert world.clock.monotonic() - began <= 5
+        assert world.virtual.station.snapshot().messages_queued == 1
+
+    live(main)
+
+
+def test_what_is_left_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    async def main(world: World) -> RunResult:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("CARD")
+        await world.csms.expect("StartTransaction")
+        return result_of(world.virtual.station.opening, world.virtual.station.snapshot())
+
+    result = live(main)
+    assert result.transactions_running == 1
+    tell(result, as_json=False)
+    assert "; 1 transaction still runs until the next start" in capsys.readouterr().out

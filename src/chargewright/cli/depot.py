@@ -175,6 +175,9 @@ class Depot:
             driver.call_off()
         if self._visits:
             await asyncio.wait(self._visits, timeout=FAREWELL_SECONDS)
+        # What the operator started has no driver who ends it.
+        for virtual in self.stations.values():
+            virtual.stop_charging()
         told = [asyncio.create_task(virtual.station.wait_until_told()) for virtual in self.stations.values()]
         if told:
             _, late = await asyncio.wait(told, timeout=FAREWELL_SECONDS)

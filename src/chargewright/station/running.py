@@ -4,7 +4,7 @@ import asyncio
 import math
 import signal
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -28,7 +28,7 @@ from chargewright.transport.choice import implementation
 from chargewright.transport.identity import is_identity
 from chargewright.transport.reconnect import BackOff, back_off_seconds
 
-__all__ = ["RunResult", "RunSettings", "product_from", "run", "wait_seconds"]
+__all__ = ["RunResult", "RunSettings", "product_from", "result_of", "run", "say_goodbye", "tell", "wait_seconds"]
 
 # An idToken is a CiString20Type (§7.28).
 ID_TAG_LENGTH: Final = 20
@@ -38,7 +38,7 @@ BACK_OFF: Final = BackOff()
 FIRST_BACK_OFF: Final = BackOff(wait_minimum_seconds=0.25, random_range_seconds=0.5, repeat_times=7)
 # When the first driver comes (to connector 1; later to the others), before `speed`.
 FIRST_GAP_SECONDS: Final = 120.0
-# How long drivers and their last transactions may take at the end.
+# How long drivers may take at the end to leave, and the CSMS to hear of it.
 GOODBYE_SECONDS: Final = 5.0
 # After the goodbye the peer has `Limits.close_seconds` to answer; then the socket is dropped anyway.
 FAREWELL_SECONDS: Final = 10.0
@@ -69,13 +69,14 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did: transactions stopped in it and their energy, and that of those that still run, in Wh.
 
-    `was_accepted`: by an answer to BootNotification, at some time of the run. `connectors` are as they were at the end;
-    `messages_queued` transaction messages wait for the next run.
+    `was_accepted`: by an answer to BootNotification, at some time of the run. `connectors` are as they were at the end,
+    `transactions_running` of them with a transaction; `messages_queued` transaction messages wait for the next run.
     """
 
     station_id: str
     was_accepted: bool
     transactions_completed: int
+    transactions_running: int
     energy_completed_wh: int
     energy_running_wh: int
     messages_sent: int
@@ -106,7 +107,7 @@ def run(settings: RunSettings, *, as_json: bool) -> int:
         return _failed(2, error)
     except (StationStoreError, OSError) as error:
         return _failed(4, error)
-    _tell(result, as_json)
+    tell(result, as_json)
     if is_time_over and not result.was_accepted:
         seconds, url = settings.for_seconds, settings.csms_url
         _complain(f"{settings.station_id} was not accepted within {seconds:g} s by {url}; its log says why")
@@ -147,7 +148,7 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
             password=settings.password,
         )
         is_time_over = await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
-        return _result(virtual.station.opening, virtual.station.snapshot()), is_time_over
+        return result_of(virtual.station.opening, virtual.station.snapshot()), is_time_over
 
 
 def wait_seconds(attempt: int, random: Random, *, has_connected: bool) -> float:
@@ -199,7 +200,7 @@ async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_se
             # Neither the station nor a driver ends by itself: this raises what ended it.
             task.result()
         is_time_over = not told.is_set()
-        await _let_leave(virtual, drivers, visits)
+        await say_goodbye(virtual, drivers, visits)
     finally:
         for task in (*waiting, *visits):
             task.cancel()
@@ -208,14 +209,19 @@ async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_se
     return is_time_over
 
 
-async def _let_leave(virtual: VirtualStation, drivers: list[Driver], visits: list[asyncio.Task[None]]) -> None:
-    """Let the drivers stop charging and go, and the CSMS hear of it, if that does not take long."""
+async def say_goodbye(virtual: VirtualStation, drivers: Sequence[Driver], visits: Sequence[asyncio.Task[None]]) -> None:
+    """Let all who charge stop, drivers go, and the CSMS hear of it, if that does not take long."""
+    for driver in drivers:
+        driver.call_off()
+    virtual.stop_charging()
     with suppress(TimeoutError):
         async with asyncio.timeout(GOODBYE_SECONDS):
-            for driver in drivers:
-                driver.call_off()
             await asyncio.gather(*visits)
-            if drivers and virtual.station.snapshot().is_connected:
+    # Whoever was let in while the others left.
+    virtual.stop_charging()
+    if virtual.is_online():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
                 await virtual.station.wait_until_told()
 
 
@@ -224,12 +230,14 @@ async def _finish(life: Awaitable[None]) -> None:
         await asyncio.wait_for(life, FAREWELL_SECONDS)
 
 
-def _result(opening: StationSnapshot, now: StationSnapshot) -> RunResult:
+def result_of(opening: StationSnapshot, now: StationSnapshot) -> RunResult:
+    """What was done between two snapshots of a station."""
     # A station counts for the life of its memory, which is longer than this run.
     return RunResult(
         station_id=now.station_id,
         was_accepted=now.was_accepted,
         transactions_completed=now.transactions_completed - opening.transactions_completed,
+        transactions_running=sum(connector.has_transaction for connector in now.connectors),
         energy_completed_wh=now.energy_completed_wh - opening.energy_completed_wh,
         energy_running_wh=now.energy_running_wh,
         messages_sent=now.messages_sent,
@@ -239,13 +247,17 @@ def _result(opening: StationSnapshot, now: StationSnapshot) -> RunResult:
     )
 
 
-def _tell(result: RunResult, as_json: bool) -> None:
+def tell(result: RunResult, as_json: bool) -> None:
+    """Print it, as one line for a person or of JSON."""
     if as_json:
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     else:
         energy_kwh = (result.energy_completed_wh + result.energy_running_wh) / 1000
         line = f"{result.station_id}: {_count(result.transactions_completed, 'transaction')} completed in this run"
         line += f", {energy_kwh:.3f} kWh"
+        if result.transactions_running:
+            verb = "runs" if result.transactions_running == 1 else "run"
+            line += f"; {_count(result.transactions_running, 'transaction')} still {verb} until the next start"
         if result.messages_queued:
             verb = "waits" if result.messages_queued == 1 else "wait"
             line += f"; {_count(result.messages_queued, 'transaction message')} {verb} for the next connection"

@@ -11,12 +11,7 @@ import structlog
 from chargewright.clock import Clock
 from chargewright.protocol.v16.actions import ACTIONS, Role
 from chargewright.protocol.v16.base import Message
-from chargewright.protocol.v16.core import (
-    ChargePointErrorCode,
-    ClearCacheResponse,
-    ClearCacheStatus,
-    Reason,
-)
+from chargewright.protocol.v16.core import ChargePointErrorCode, ClearCacheResponse, ClearCacheStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus, IdTagInfo
 from chargewright.rpc.connection import RpcConnection
 from chargewright.station.authorization import LocalAccess, authorize
@@ -163,9 +158,7 @@ class Station:
         if self._is_without_power:
             return
         if self._context.product.stops_before_power_down:
-            for connector in self._connectors:
-                user = connector.user
-                connector.stop(Reason.POWER_LOSS, user.id_tag if user is not None else None)
+            self.end_transactions(Reason.POWER_LOSS)
             if self._context.is_online():
                 try:
                     await asyncio.wait_for(self._queue.wait_until_empty(), FAREWELL_SECONDS)
@@ -202,6 +195,11 @@ class Station:
     def show_tag(self, id_tag: str, connector_id: int | None = None) -> None:
         """A tag is held before the reader, for a chosen connector or for any."""
         self._access.show(id_tag, connector_id)
+
+    def end_transactions(self, reason: Reason) -> None:
+        """Stop every transaction, in the name of whoever charges."""
+        for connector in self._connectors:
+            connector.stop(reason, connector.user.id_tag if connector.user is not None else None)
 
     def set_fault(self, connector_id: int, error_code: ChargePointErrorCode) -> None:
         """A connector has a fault that keeps it from charging; `NO_ERROR`: it is gone."""

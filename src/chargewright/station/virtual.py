@@ -8,6 +8,7 @@ from random import Random
 from urllib.parse import quote
 
 from chargewright.clock import Clock
+from chargewright.protocol.v16.core import Reason
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.product import Product
@@ -47,6 +48,7 @@ class VirtualStation:
     ) -> None:
         self._clock = clock
         self._store = store
+        self._has_local_stop = product.has_local_stop
         self._changed = asyncio.Condition()
         self._notifier: asyncio.Task[None] | None = None
         self.connectors = (
@@ -84,6 +86,10 @@ class VirtualStation:
     def show_tag(self, id_tag: str, connector_id: int | None = None) -> None:
         """Hold a tag before the reader."""
         self.station.show_tag(id_tag, connector_id)
+
+    def stop_charging(self) -> None:
+        """All who charge stop at the station: Local, or Other where the product has no such stop."""
+        self.station.end_transactions(Reason.LOCAL if self._has_local_stop else Reason.OTHER)
 
     def look(self, connector_id: int) -> ConnectorSnapshot:
         """What the display of a connector shows."""
