@@ -108,3 +108,19 @@ async def test_a_signed_link_that_is_not_sent_is_not_stored(bench: Workbench) ->
     assert (await desk(bench).bulk_progress(row.bulk_id)).states == {"not-sent": 3}
     for table in ("command", "bulk_command", "event"):
         assert "s3cret" not in str(await bench.rows(f"SELECT * FROM {table}"))
+
+
+async def test_cancelling_is_one_unit_for_many(bench: Workbench) -> None:
+    until = bench.clock.now_microseconds() + 3600 * 1_000_000
+    stations = await desk(bench).select(Selection(all=True))
+    sent = await desk(bench).bulk(stations, Selection(all=True), CLEAR, keep_until=until)
+    (first,) = await bench.rows("SELECT command_id FROM command ORDER BY id LIMIT 1")
+    await desk(bench).cancel(first[0])
+    await bench.settle()
+    before = bench.storage.journal.statistics()["units"]
+    assert await desk(bench).cancel_bulk(sent.bulk_id) == len(stations) - 1
+    assert bench.storage.journal.statistics()["units"] == before + 1
+    assert await desk(bench).cancel_bulk(sent.bulk_id) == 0
+    assert (await desk(bench).bulk_progress(sent.bulk_id)).states == {"cancelled": len(stations)}
+    assert (await bench.event_kinds()).count("command.finished") == len(stations)
+    assert commanding(bench).kept._unfinished == {}

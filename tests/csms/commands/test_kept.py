@@ -7,16 +7,26 @@ from typing import Any
 import pytest
 from tests.csms.bench import FakeConnection, Workbench
 from tests.csms.commands.asking import commanding, next_call, station
+from tests.csms.gate import Gate
 
+from chargewright.csms.commands import kept as module
 from chargewright.csms.commands.kept import KeptCommands, TooLate
 from chargewright.csms.commands.validation import InvalidCommand, check
 from chargewright.csms.outcomes import QueueFull
 from chargewright.csms.storage.rows.commands import CommandRow
+from chargewright.csms.storage.statements import Statement
 from chargewright.protocol.v16.core import ChangeConfigurationRequest, ClearCacheRequest, ResetRequest, ResetType
 
 CLEAR = ClearCacheRequest()
 RESET = ResetRequest(type=ResetType.SOFT)
 HOUR = 3600 * 1_000_000
+# As if a later version had written it.
+BREAK = Statement(
+    "break a command",
+    "WITH k({columns}) AS ({rows}) "
+    "UPDATE command SET payload = k.payload FROM k WHERE command.command_id = k.command_id",
+    (("command_id", "text"), ("payload", "text")),
+)
 
 
 def kept(bench: Workbench) -> KeptCommands:
@@ -188,21 +198,6 @@ async def test_a_reservation_is_not_kept_beyond_its_expiry(quick: Workbench) -> 
     assert quick.csms._services.reservations.live(station(quick).id) == []
 
 
-class Gate:
-    """Holds up what is called between two steps of another."""
-
-    def __init__(self, act: Any) -> None:
-        self._act = act
-        self.is_reached = asyncio.Event()
-        self.is_open = asyncio.Event()
-
-    async def __call__(self, *arguments: Any, **options: Any) -> Any:
-        found = await self._act(*arguments, **options)
-        self.is_reached.set()
-        await self.is_open.wait()
-        return found
-
-
 async def test_a_cancelling_that_comes_too_late_says_so(quick: Workbench) -> None:
     command_id = await keep(quick, RESET)
     gate = kept(quick).get = Gate(kept(quick).get)  # type: ignore[method-assign]  # the row is read, and then it is sent
@@ -237,3 +232,72 @@ async def test_what_was_cancelled_after_it_was_read_is_not_sent(quick: Workbench
     kinds = await quick.event_kinds()
     assert (kinds.count("command.sent"), kinds.count("command.finished")) == (1, 2)
     assert station_kept._unfinished == {}
+
+
+async def test_what_is_kept_while_a_look_is_under_way_goes_at_once_and_counts(quick: Workbench) -> None:
+    connection = await quick.connect()
+    gate = Gate(quick.storage.count)
+    quick.storage.count = gate  # type: ignore[method-assign]
+    looking = asyncio.get_running_loop().create_task(kept(quick)._look())
+    await gate.is_reached.wait()  # nothing was there when it was read
+    command_id = await keep(quick, CLEAR)
+    call = await next_call(connection)
+    gate.is_open.set()
+    await looking
+    assert kept(quick)._unfinished == {station(quick).id: 1}
+    accept(connection, call)
+    await ended(quick, command_id)
+    await kept(quick)._look()
+    assert kept(quick)._unfinished == {} and kept(quick)._arriving == {}
+
+
+async def test_who_gives_up_waiting_leaves_no_place_taken(start_bench: Any) -> None:
+    bench = await start_bench(commands_per_station=1)
+    keeping = asyncio.get_running_loop().create_task(keep(bench, CLEAR))
+    await asyncio.sleep(0)
+    assert not kept(bench).has_room(station(bench).id)
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    await bench.settle()
+    await kept(bench)._look()
+    stored = await bench.rows("SELECT * FROM command")
+    assert kept(bench).has_room(station(bench).id) is (stored == [])
+
+
+async def test_a_silent_station_holds_up_no_other(start_bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.01)
+    bench = await start_bench(settle_seconds=0, bulk_stations=1)
+    silent, other = await bench.connect("A1"), await bench.connect("A2")
+    until = bench.clock.now_microseconds() + HOUR
+    await kept(bench).keep(station(bench, "A1"), CLEAR, keep_until=until)
+    await next_call(silent)
+    command = await kept(bench).keep(station(bench, "A2"), CLEAR, keep_until=until)
+    accept(other, await next_call(other))
+    assert (await ended(bench, command.command_id)).state == "answered"
+
+
+async def test_one_that_cannot_be_read_ends_and_the_next_one_goes(quick: Workbench) -> None:
+    unreadable, following = await keep(quick, RESET), await keep(quick, CLEAR)
+    await quick.storage._write([(BREAK, [(unreadable, '{"type": "Gentle"}')])])
+    connection = await quick.connect()
+    call = await next_call(connection)
+    assert call[2] == "ClearCache"
+    accept(connection, call)
+    await ended(quick, following)
+    end = await ended(quick, unreadable)
+    assert (end.state, end.payload) == ("not-sent", "{}")
+    assert "cannot be read" in (end.outcome or "")
+
+
+async def test_of_a_node_that_ended_nobody_waits_for_the_answer_for_ever(quick: Workbench) -> None:
+    command_id = await keep(quick, RESET, timeout_seconds=30)
+    connection = await quick.connect()
+    await next_call(connection)
+    assert (await row(quick, command_id)).sent_epoch == commanding(quick).commander.epoch(station(quick).id)
+    quick.clock.advance(3601)
+    await kept(quick)._expire()
+    assert (await row(quick, command_id)).state == "sent", "it is out here"
+    kept(quick)._under_way.clear()  # as at another node
+    await kept(quick)._expire()
+    end = await row(quick, command_id)
+    assert (end.state, end.finished_at is not None) == ("unknown", True)
