@@ -60,3 +60,38 @@ async def test_a_closed_journal_is_unavailable() -> None:
         with pytest.raises(StorageUnavailable, match="nothing was written"):
             await ledger.write(NO_STATION, SettingRow(name="a", value="b"))
     await storage.close()
+
+
+async def test_what_is_written_counts_for_the_bounds_of_the_journal() -> None:
+    storage = await open_sqlite(":memory:", SystemClock())
+    pressures: list[bool] = []
+    storage.journal.on_pressure = pressures.append
+    ledger = JournalLedger(storage.journal, SystemClock())
+    long = "x" * 2**20
+    writes = [
+        asyncio.get_running_loop().create_task(ledger.write(NO_STATION, SettingRow(name=f"a{number}", value=long)))
+        for number in range(65)
+    ]
+    await asyncio.sleep(0)
+    assert storage.journal.statistics()["bytes_waiting"] > 65 * 2**20
+    assert pressures == [True]
+    storage.journal.begin()
+    await asyncio.gather(*writes)
+    assert pressures == [True, False]
+    assert storage.journal.statistics()["bytes_waiting"] == 0
+    await storage.close()
+
+
+async def test_a_patient_one_waits_longer_than_others() -> None:
+    storage = await open_sqlite(":memory:", SystemClock())
+    ledger = JournalLedger(storage.journal, SystemClock(), confirm_seconds=0.01)
+    patient = asyncio.get_running_loop().create_task(
+        ledger.write(NO_STATION, SettingRow(name="a", value="b"), is_patient=True)
+    )
+    with pytest.raises(StorageUnavailable, match="did not confirm"):
+        await ledger.write(NO_STATION, SettingRow(name="c", value="d"))
+    assert not patient.done()
+    storage.journal.begin()
+    await patient
+    assert [row.value for row in await storage.page(SettingRow, {"name": "a"})] == ["b"]
+    await storage.close()

@@ -20,6 +20,10 @@ __all__ = ["JournalLedger"]
 CONFIRM_SECONDS: Final = 10.0
 
 
+# What a record takes beside its texts, about, in bytes.
+RECORD_BYTES: Final = 500
+
+
 class JournalLedger:
     """The `Ledger` on a journal; `confirm_seconds` is how long a caller waits."""
 
@@ -39,6 +43,7 @@ class JournalLedger:
         action = ", ".join(sorted({type(record).__name__ for record in records}))
         unit = Unit(station_id, epoch, self._clock.now_microseconds(), action, b"", on_settled)
         unit.records.extend(records)
+        unit.size = sum(map(_size, records))
         self._journal.submit(unit)
         try:
             async with asyncio.timeout(None if is_patient else self._confirm_seconds):
@@ -53,3 +58,8 @@ class JournalLedger:
             raise StorageError(f"another connection of the station is newer; {action} was not written")
         if settlement is not Settlement.DURABLE:
             raise StorageError(f"the database refused to write {action}: {self._journal.last_failure}")
+
+
+def _size(record: Record) -> int:
+    values = (getattr(record, name) for name in record.__struct_fields__)
+    return RECORD_BYTES + sum(len(value) for value in values if isinstance(value, str | bytes))

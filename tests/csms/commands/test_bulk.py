@@ -12,6 +12,7 @@ from chargewright.csms.commands.bulk import Selection
 from chargewright.csms.commands.desk import CommandDesk
 from chargewright.csms.commands.validation import check
 from chargewright.csms.errors import InvalidValue, NotFound
+from chargewright.csms.storage.base import StorageUnavailable
 
 CLEAR = check("ClearCache", {})
 BOOT = {"chargePointVendor": "Maker", "chargePointModel": "M1", "firmwareVersion": "1.0"}
@@ -124,3 +125,47 @@ async def test_cancelling_is_one_unit_for_many(bench: Workbench) -> None:
     assert (await desk(bench).bulk_progress(sent.bulk_id)).states == {"cancelled": len(stations)}
     assert (await bench.event_kinds()).count("command.finished") == len(stations)
     assert commanding(bench).kept._unfinished == {}
+
+
+async def test_a_large_one_is_written_a_part_at_a_time(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stations = await desk(bench).select(Selection(all=True))
+    until = bench.clock.now_microseconds() + 3600 * 1_000_000
+    payload = {
+        "listVersion": 1,
+        "updateType": "Full",
+        "localAuthorizationList": [{"idTag": f"TAG{n}"} for n in range(99)],
+    }
+    request = check("SendLocalList", payload)
+    size = len(commanding(bench).kept.row(stations[0], request, keep_until=until).payload)
+    monkeypatch.setattr(bulk, "UNIT_BYTES", 2 * size)
+    await bench.settle()
+    before = bench.storage.journal.statistics()["units"]
+    sent = await desk(bench).bulk(stations, Selection(all=True), request, keep_until=until)
+    assert bench.storage.journal.statistics()["units"] == before + 2
+    assert (await desk(bench).bulk_progress(sent.bulk_id)).states == {"waiting": 3}
+    monkeypatch.setattr(bulk, "BULK_BYTES", 2 * size + 1)
+    with pytest.raises(InvalidValue, match="at most 2 stations"):
+        await desk(bench).bulk(stations, Selection(all=True), request, keep_until=until)
+
+
+async def test_one_that_is_interrupted_says_how_far_it_came(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "UNIT_BYTES", 1)
+    stations = await desk(bench).select(Selection(all=True))
+    until = bench.clock.now_microseconds() + 3600 * 1_000_000
+    ledger: Any = commanding(bench).bulk._ledger
+    write = ledger.write
+    parts = iter([True, True, False])
+
+    async def write_two(*arguments: Any, **options: Any) -> None:
+        if not next(parts):
+            raise StorageUnavailable("the database is away")
+        await write(*arguments, **options)
+
+    ledger.write = write_two
+    with pytest.raises(StorageUnavailable, match="was written for 2 of 3 stations: the database is away") as told:
+        await desk(bench).bulk(stations, Selection(all=True), CLEAR, keep_until=until)
+    del ledger.write
+    ((bulk_id, number),) = await bench.rows("SELECT bulk_id, stations FROM bulk_command")
+    assert bulk_id in str(told.value) and number == 3
+    assert (await desk(bench).bulk_progress(bulk_id)).states == {"waiting": 2}
+    assert await desk(bench).cancel_bulk(bulk_id) == 2

@@ -16,16 +16,17 @@ from chargewright.csms.outcomes import NotSent
 from chargewright.csms.ports import Ledger
 from chargewright.csms.services.events import make_event
 from chargewright.csms.services.groups import GroupsService
-from chargewright.csms.storage.base import NO_STATION, Record, StationRow, Storage
+from chargewright.csms.storage.base import NO_STATION, EventRecord, Record, StationRow, Storage, StorageError
 from chargewright.csms.storage.rows.commands import BulkCommandRow, CommandRow
 from chargewright.csms.storage.rows.core import StationDetailRow
-from chargewright.protocol.v16.actions import ACTION_OF_REQUEST
 from chargewright.protocol.v16.base import Message
 
 __all__ = ["BulkCommands", "BulkProgress", "Selection"]
 
-# All of a bulk command is written in one unit, or nothing of it is.
 STATIONS_LIMIT: Final = 20_000
+# What one bulk command may take in the database, and one unit of it in the journal, in bytes of payload.
+BULK_BYTES: Final = 512 * 2**20
+UNIT_BYTES: Final = 2 * 2**20
 _PAGE: Final = 500
 
 
@@ -97,7 +98,11 @@ class BulkCommands:
             chosen &= await self._with(filters)
         found = [station for station in self._directory.stations() if station.id in chosen]
         if not found:
-            raise InvalidValue("selection", msgspec.to_builtins(selection), "one station at least")
+            nothing = not (filters or selection.all or selection.identities or selection.groups)
+            expected = (
+                "identities, groups, all or a filter" if nothing else "what one station at least meets; none does"
+            )
+            raise InvalidValue("selection", None, expected)
         if len(found) > STATIONS_LIMIT:
             raise InvalidValue("selection", len(found), f"at most {STATIONS_LIMIT} stations in one bulk command")
         return found
@@ -112,35 +117,55 @@ class BulkCommands:
         timeout_seconds: float | None = None,
     ) -> BulkCommandRow:
         """Send a command to each of the stations; returns when all of it is written down. Without `keep_until` those
-        that are not connected now are not sent it. Raises `InvalidCommand`, `StorageUnavailable`, `StorageError`."""
+        that are not connected now are not sent it.
+
+        It is written a part at a time, the database waited for, so that nothing else has to wait for a large one.
+        Raises `InvalidCommand`, `InvalidValue` where it is too large for so many stations; `StorageUnavailable` and
+        `StorageError`, which tell how far it came: the stations up to there are sent it.
+        """
+        bulk_id = self._new_id()
+        # One for all: a long payload must not be there once for each station.
+        first = self._kept.row(
+            stations[0], request, keep_until=keep_until, timeout_seconds=timeout_seconds, bulk_id=bulk_id
+        )
+        size = len(first.payload)
+        if size * len(stations) > BULK_BYTES:
+            expected = f"at most {BULK_BYTES // size} stations for a command of {size} characters"
+            raise InvalidValue("selection", len(stations), expected)
         bulk = BulkCommandRow(
-            bulk_id=self._new_id(),
-            action=ACTION_OF_REQUEST[type(request)].name,
+            bulk_id=bulk_id,
+            action=first.action,
             payload=msgspec.json.encode(shown(request)).decode(),
             selection=msgspec.json.encode(selection).decode(),
             stations=len(stations),
-            created_at=self._clock.now_microseconds(),
+            created_at=first.created_at,
         )
-        rows: list[CommandRow] = []
-        events: list[Record] = []
-        for station in stations:
-            row = self._kept.row(
-                station, request, keep_until=keep_until, timeout_seconds=timeout_seconds, bulk_id=bulk.bulk_id
-            )
-            rows.append(row)
-            reason = self._why_not(station, keep_until)
-            if reason is not None:
-                self._end(row, request, reason)
-                events.append(self._end_event(row, request, reason))
         body = {
-            "bulkId": bulk.bulk_id,
+            "bulkId": bulk_id,
             "action": bulk.action,
-            "stations": len(rows),
+            "stations": len(stations),
             "keepUntil": keep_until,
             **event_payload(request),
         }
-        await self._ledger.write(NO_STATION, bulk, *rows, make_event("bulk.created", body), *events)
-        self._kept.taken_on([row for row in rows if row.finished_at is None])
+        records: list[Record] = [bulk, make_event("bulk.created", body)]
+        step = max(1, min(_PAGE, UNIT_BYTES // size))
+        for begin in range(0, len(stations), step):
+            rows: list[CommandRow] = []
+            for station in stations[begin : begin + step]:
+                row = msgspec.structs.replace(first, command_id=self._new_id(), station_id=station.id)
+                reason = self._why_not(station, keep_until)
+                records += (row,) if reason is None else self._ended(row, bulk, request, reason)
+                if reason is None:
+                    rows.append(row)
+            try:
+                await self._ledger.write(NO_STATION, *records)
+            except StorageError as error:
+                if not begin:
+                    raise
+                told = f"bulk command {bulk_id} was written for {begin} of {len(stations)} stations: {error}"
+                raise type(error)(told) from error
+            self._kept.taken_on(rows)
+            records = []
         return bulk
 
     async def progress(self, bulk_id: str) -> BulkProgress:
@@ -183,17 +208,18 @@ class BulkCommands:
             return "the station is not connected"
         return None
 
-    def _end(self, row: CommandRow, request: Message, reason: str) -> None:
+    def _ended(
+        self, row: CommandRow, bulk: BulkCommandRow, request: Message, reason: str
+    ) -> tuple[CommandRow, EventRecord]:
+        outcome = NotSent(reason=reason)
         row.state = advance(CommandState(row.state), Cue.NOT_SENDABLE).value
         row.finished_at = row.created_at
-        row.payload = msgspec.json.encode(shown(request)).decode()  # it is not to be sent: its secrets are not kept
-        row.outcome = msgspec.json.encode(shown_outcome(NotSent(reason=reason))).decode()
-
-    def _end_event(self, row: CommandRow, request: Message, reason: str) -> Record:
+        row.payload = bulk.payload  # it is not to be sent: its secrets are not kept
+        row.outcome = msgspec.json.encode(shown_outcome(outcome)).decode()
         body = {
-            **outcome_body(request, NotSent(reason=reason)),
+            **outcome_body(request, outcome),
             "commandId": row.command_id,
             "bulkId": row.bulk_id,
             "state": row.state,
         }
-        return make_event("command.finished", body)
+        return row, make_event("command.finished", body)

@@ -127,10 +127,12 @@ Record = (
 class Unit:
     """The work of one CALL (or of a connection's begin and end), committed as a whole or not at all.
 
-    `raw` is the frame it came from: what goes to quarantine. `on_settled` is called once, on the event loop's thread.
+    `raw` is the frame it came from: what goes to quarantine. `size`, in bytes, is what it counts for in the bounds of
+    the journal: who puts in more than the frame says, adds to it before submitting. `on_settled` is called once, on the
+    event loop's thread.
     """
 
-    __slots__ = ("action", "epoch", "on_settled", "raw", "received_at", "records", "station_id")
+    __slots__ = ("action", "epoch", "on_settled", "raw", "received_at", "records", "size", "station_id")
 
     def __init__(
         self,
@@ -146,6 +148,7 @@ class Unit:
         self.received_at = received_at  # µs, wall clock of the CSMS
         self.action = action
         self.raw = raw
+        self.size = len(raw)
         self.records: list[Record] = []
         self.on_settled = on_settled
 

@@ -108,7 +108,7 @@ class GroupCommitJournal:
         self._queue.append(unit)
         self._submitted += 1
         self._unsettled_units += 1
-        self._unsettled_bytes += len(unit.raw)
+        self._unsettled_bytes += unit.size
         if self._idle is not None:
             # The committer runs in the loop's next iteration and finds all that came in this one.
             self._idle.set_result(None)
@@ -201,9 +201,9 @@ class GroupCommitJournal:
     def _take_batch(self) -> list[Unit]:
         queue = self._queue
         batch = [queue.popleft()]
-        size = len(batch[0].raw)
+        size = batch[0].size
         for _ in range(min(len(queue), self._batch_units - 1)):
-            size += len(queue[0].raw)
+            size += queue[0].size
             if size > BATCH_BYTES:
                 break
             batch.append(queue.popleft())
@@ -286,7 +286,7 @@ class GroupCommitJournal:
 
     def _settle(self, units: Sequence[Unit], settlements: Sequence[Settlement]) -> None:
         for unit, settlement in zip(units, settlements, strict=True):
-            self._unsettled_bytes -= len(unit.raw)
+            self._unsettled_bytes -= unit.size
             try:
                 unit.on_settled(unit, settlement)
             except Exception as error:
