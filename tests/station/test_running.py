@@ -46,7 +46,7 @@ def settings(data: Path, **changes: Any) -> RunSettings:
         "station_id": "CW 1",
         "data": data,
         "for_seconds": 0.1,
-        "has_drivers": False,
+        "drivers": "none",
     }
     return RunSettings(**(values | changes))
 
@@ -58,7 +58,7 @@ def settings(data: Path, **changes: Any) -> RunSettings:
         ({"pics": "ampeco_platform"}, "Charging Station Management System"),
         ({"station_id": "a/b"}, "a/b"),
         ({"speed": 0.0}, "--speed"),
-        ({"has_drivers": True}, "--id-tag"),
+        ({"drivers": "auto"}, "--id-tag"),
         ({"transport": "pigeon"}, "pigeon"),
         ({"for_seconds": -1.0}, "--for"),
         ({"for_seconds": 0.0}, "--for"),

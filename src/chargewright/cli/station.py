@@ -20,6 +20,7 @@ class DriverChoice(enum.StrEnum):
     """Who stands before the station."""
 
     AUTO = "auto"
+    REMOTE = "remote"
     NONE = "none"
 
 
@@ -38,7 +39,9 @@ _Id = Annotated[str, typer.Option("--id", help="Identity of the station.")]
 _Data = Annotated[Path, typer.Option(help="Directory of what survives a power cut.")]
 _PasswordEnv = Annotated[str | None, typer.Option(help="Environment variable that holds the AuthorizationKey.")]
 _PasswordFile = Annotated[Path | None, typer.Option(help="File that holds the AuthorizationKey.")]
-_Driver = Annotated[DriverChoice, typer.Option(help="Simulated drivers, or nobody.")]
+_Driver = Annotated[
+    DriverChoice, typer.Option(help="Who comes: drivers with tags, those started from afar, or nobody.")
+]
 _IdTag = Annotated[
     list[str] | None, typer.Option(help="Id tag of the drivers, 20 characters at most; may be given several times.")
 ]
@@ -75,8 +78,9 @@ def run(
 ) -> None:
     """Run one station until SIGTERM, Ctrl-C or the end of --for.
 
-    Drivers come and charge with the tags of --id-tag (CW-DRIVER-1 to -3 without any); with --driver none the central
-    system has it for itself.
+    Drivers come and charge with the tags of --id-tag (CW-DRIVER-1 to -3 without any). With --driver remote the central
+    system has it for itself: a vehicle comes for each remote start, and stays until that transaction is stopped. With
+    --driver none nobody comes, and nothing can charge.
 
     Exit codes: 0 ended as asked, 2 a setting is wrong, 4 the data directory cannot be used, is in use, or is that of
     another product, 5 the time of --for was over and the central system had never accepted the station.
@@ -95,7 +99,7 @@ def run(
             data=data,
             password=_password(password_env, password_file),
             id_tags=tuple(id_tag) if id_tag else DEFAULT_ID_TAGS,
-            has_drivers=driver is DriverChoice.AUTO,
+            drivers=driver.value,
             speed=speed,
             seed=secrets.randbits(32) if seed is None else seed,
             vendor=vendor,

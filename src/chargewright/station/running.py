@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import uvloop
@@ -18,6 +18,7 @@ from chargewright.errors import ChargewrightError, ConfigurationError
 from chargewright.pics.loading import load
 from chargewright.pics.station import StationPics
 from chargewright.station.ev.driver import Driver, Habits, IdTagPool
+from chargewright.station.ev.remote_driver import RemoteDriver
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
 from chargewright.station.shape import product_of
@@ -29,6 +30,8 @@ from chargewright.transport.identity import is_identity
 from chargewright.transport.reconnect import BackOff, back_off_seconds
 
 __all__ = ["RunResult", "RunSettings", "product_from", "result_of", "run", "say_goodbye", "tell", "wait_seconds"]
+
+AnyDriver: TypeAlias = Driver | RemoteDriver
 
 # An idToken is a CiString20Type (§7.28).
 ID_TAG_LENGTH: Final = 20
@@ -47,7 +50,8 @@ FAREWELL_SECONDS: Final = 10.0
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a station process needs. `password` is raw bytes (None: none is sent); `for_seconds` None: until a signal.
 
-    `pics` is the name of a built-in PICS or a path; `id_tags` are those of the drivers, none without drivers.
+    `pics` is the name of a built-in PICS or a path; `id_tags` are those of the drivers where they are `auto`.
+    With `remote` they come when the CSMS lets somebody in; with `none` nobody comes.
     """
 
     pics: str
@@ -56,7 +60,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     data: Path
     password: bytes | None = None
     id_tags: tuple[str, ...] = ()
-    has_drivers: bool = True
+    drivers: Literal["auto", "remote", "none"] = "auto"
     speed: float = 1.0
     seed: int = 0
     vendor: str | None = None
@@ -168,20 +172,21 @@ def _make_directory(data: Path) -> None:
         raise StationStoreError(str(data), reason) from error
 
 
-def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[Driver]:
-    if not settings.has_drivers:
-        return []
-    if not settings.id_tags:
-        raise ConfigurationError("--id-tag", "", "", "at least one id tag for the drivers, or --driver none")
+def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[AnyDriver]:
+    numbers = range(1, len(virtual.connectors) + 1)
+    dice = {number: Random(f"{settings.seed} driver {number}") for number in numbers}
     habits = Habits(id_tags=settings.id_tags)
+    if settings.drivers == "none":
+        return []
+    if settings.drivers == "remote":
+        return [RemoteDriver(virtual, number, habits, dice[number], speed=settings.speed) for number in numbers]
+    if not settings.id_tags:
+        raise ConfigurationError("--id-tag", "", "", "at least one id tag for the drivers, or --driver remote or none")
     pool = IdTagPool(settings.id_tags)
-    return [
-        Driver(virtual, number, habits, Random(f"{settings.seed} driver {number}"), pool=pool, speed=settings.speed)
-        for number in range(1, len(virtual.connectors) + 1)
-    ]
+    return [Driver(virtual, number, habits, dice[number], pool=pool, speed=settings.speed) for number in numbers]
 
 
-async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_seconds: float | None) -> bool:
+async def _run_until_told(virtual: VirtualStation, drivers: list[AnyDriver], for_seconds: float | None) -> bool:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     time_over = asyncio.Event()
@@ -191,7 +196,11 @@ async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_se
         loop.call_later(for_seconds, time_over.set)
     life = asyncio.create_task(virtual.station.run())
     visits = [
-        asyncio.create_task(driver.run(FIRST_GAP_SECONDS * number)) for number, driver in enumerate(drivers, start=1)
+        asyncio.create_task(
+            driver.run(FIRST_GAP_SECONDS * number) if isinstance(driver, Driver) else driver.run(),
+            name=f"driver {number}",
+        )
+        for number, driver in enumerate(drivers, start=1)
     ]
     waiting = [asyncio.create_task(event.wait()) for event in (told, time_over)]
     try:
@@ -209,7 +218,9 @@ async def _run_until_told(virtual: VirtualStation, drivers: list[Driver], for_se
     return is_time_over
 
 
-async def say_goodbye(virtual: VirtualStation, drivers: Sequence[Driver], visits: Sequence[asyncio.Task[None]]) -> None:
+async def say_goodbye(
+    virtual: VirtualStation, drivers: Sequence[AnyDriver], visits: Sequence[asyncio.Task[None]]
+) -> None:
     """Let all who charge stop, drivers go, and the CSMS hear of it, if that does not take long."""
     for driver in drivers:
         driver.call_off()

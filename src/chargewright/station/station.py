@@ -355,7 +355,11 @@ class Station:
 
     def _unless_silent(self, serve: Callable[[Any], Answer]) -> Command:
         def command(request: Message) -> Answer | None:
-            return None if self._boot.permission is Permission.SILENCE else serve(request)
+            if self._boot.permission is Permission.SILENCE:
+                return None
+            answer = serve(request)
+            self.on_change()  # A cable that was let go can be seen, though no status may change.
+            return answer
 
         return command
 

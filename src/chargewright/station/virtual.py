@@ -86,6 +86,7 @@ class VirtualStation:
     def show_tag(self, id_tag: str, connector_id: int | None = None) -> None:
         """Hold a tag before the reader."""
         self.station.show_tag(id_tag, connector_id)
+        self._tell()  # It may have freed a cable, and no status tells that.
 
     def stop_charging(self) -> None:
         """All who charge stop at the station: Local, or Other where the product has no such stop."""

@@ -12,7 +12,7 @@ from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.snapshot import ConnectorSnapshot, masked
 
-__all__ = ["Driver", "Habits", "Hands", "IdTagPool"]
+__all__ = ["Driver", "Habits", "Hands", "IdTagPool", "draw_vehicle", "unless"]
 
 # A station that does not react to a tag for so long has lost its customer.
 PATIENCE_SECONDS: Final = 180.0
@@ -50,7 +50,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
 
     `gap_seconds` is the mean time that a connector stands free. A driver leaves when `target_soc` is reached or
     `stay_seconds` are over. `tag_first_share` of them show the tag before they plug in. Whose tag nobody could be asked
-    about shows it again `retry_seconds` after the station is online again.
+    about shows it again `retry_seconds` after the station is online again. Who is let in from afar plugs in after
+    `plug_seconds`.
     """
 
     id_tags: tuple[str, ...]
@@ -64,6 +65,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     dc_power_w: tuple[float, float] = (50_000.0, 170_000.0)
     tag_first_share: float = 0.3
     retry_seconds: tuple[float, float] = (2.0, 8.0)
+    plug_seconds: tuple[float, float] = (2.0, 8.0)
 
 
 class IdTagPool:
@@ -150,7 +152,7 @@ class Driver:
             self._pool.give_back(id_tag)
 
     async def _visit(self, id_tag: str) -> None:
-        vehicle = self._vehicle()
+        vehicle = draw_vehicle(self._habits, self._random, self._speed)
         stay_seconds = self._random.uniform(*self._habits.stay_seconds) / self._speed
         if self._random.random() < self._habits.tag_first_share:
             await self._be_let_in(id_tag, self._is_preparing)
@@ -193,16 +195,7 @@ class Driver:
                 return
 
     async def _unless_called_off(self, waiting: Awaitable[object]) -> None:
-        """Wait for it, but no longer than until `call_off`."""
-        tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._called_off.wait())]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await unless(self._called_off, waiting)
 
     async def _leave(self, id_tag: str) -> None:
         """Unplug as soon as the station lets go; a tag more may help where it does not."""
@@ -223,15 +216,29 @@ class Driver:
     def _look(self) -> ConnectorSnapshot:
         return self._hands.look(self._connector_id)
 
-    def _vehicle(self) -> Vehicle:
-        habits, random = self._habits, self._random
-        arrival = random.uniform(*habits.arrival_soc)
-        battery = Battery(
-            random.uniform(*habits.capacity_wh) / self._speed, arrival, max_power_w=random.uniform(*habits.dc_power_w)
-        )
-        return Vehicle(
-            battery,
-            phases=random.choice(habits.ac_phases),
-            max_current_a=random.choice(habits.ac_current_a),
-            target_soc=max(arrival, random.uniform(*habits.target_soc)),
-        )
+
+async def unless(event: asyncio.Event, waiting: Awaitable[object]) -> None:
+    """Wait for it, but no longer than until `event`; raises what it raises."""
+    tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(event.wait())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def draw_vehicle(habits: Habits, random: Random, speed: float) -> Vehicle:
+    """A vehicle of the neighbourhood, with its battery divided by `speed`."""
+    arrival = random.uniform(*habits.arrival_soc)
+    battery = Battery(
+        random.uniform(*habits.capacity_wh) / speed, arrival, max_power_w=random.uniform(*habits.dc_power_w)
+    )
+    return Vehicle(
+        battery,
+        phases=random.choice(habits.ac_phases),
+        max_current_a=random.choice(habits.ac_current_a),
+        target_soc=max(arrival, random.uniform(*habits.target_soc)),
+    )
