@@ -4,10 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.csms.bench import Workbench
 from tests.csms.wire import PASSWORD, WireStation
 from websockets.exceptions import InvalidStatus
 
 from chargewright.csms.app import Csms
+from chargewright.csms.attempts import Cause
 
 URL = "/api/v1/stations/attempts"
 TOKEN = "a-bearer-key"
@@ -67,3 +69,25 @@ async def test_what_is_registered_or_no_identity_cannot_be(server: Csms, rest: h
         answer = await rest.post(f"{URL}/{found[cause]['id']}/register")
         assert answer.status_code == 409, cause
     assert (await rest.get(f"{URL}/unknown")).status_code == 404
+
+
+async def test_they_are_listed_page_by_page_the_last_first(bench: Workbench, client: httpx.AsyncClient) -> None:
+    for number in range(7):
+        bench.csms.attempts.record(Cause.UNKNOWN_IDENTITY, identity=f"S{number}")
+        if number % 3:  # two of three at the same time
+            bench.clock.advance(1)
+    found: list[str] = []
+    pages, cursor = 0, {}
+    while True:
+        page = (await client.get(URL, params={"limit": 2} | cursor)).json()
+        assert len(page["items"]) <= 2
+        found += [one["identity"] for one in page["items"]]
+        pages += 1
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert pages == 4
+    assert sorted(found) == [f"S{number}" for number in range(7)]
+    everything = (await client.get(URL, params={"limit": 500})).json()
+    assert [one["identity"] for one in everything["items"]] == found and everything["next"] is None
+    assert (await client.get(URL, params={"limit": 501})).status_code == 422

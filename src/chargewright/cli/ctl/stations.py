@@ -163,10 +163,10 @@ def remove(context: typer.Context, identity: _Identity, json: Json = False) -> N
 
 
 @app.command("list-attempts")
-def list_attempts(context: typer.Context, json: Json = False) -> None:
+def list_attempts(context: typer.Context, limit: Limit = 100, everything: All = False, json: Json = False) -> None:
     """List attempts to connect that came to nothing, the last first."""
     with asking(context) as api:
-        print_page(api.get("/stations/attempts"), ATTEMPTS, as_json=json)
+        print_page(api.page("/stations/attempts", limit=limit, everything=everything), ATTEMPTS, as_json=json)
 
 
 @app.command("register-attempt")

@@ -1,10 +1,12 @@
 """Attempts to connect that came to nothing, and registering the station of one: "it does not connect"."""
 
 from http import HTTPStatus
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Response
 
 from chargewright.csms.api.models import Instant, View
+from chargewright.csms.api.paging import PageOf, PageQuery, page_of
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.api.stations import RegisteredStation, StationChoices, register
 from chargewright.csms.attempts import AttemptRow
@@ -27,11 +29,22 @@ class Attempt(View):
     last_at: Instant
 
 
-class Attempts(View):
-    """All of them: there are never more than a thousand."""
+class Attempts(PageOf[Attempt]):
+    """One page of them."""
 
-    items: list[Attempt]
-    next: None = None
+
+class _Listed(NamedTuple):
+    """One of a list in the order of (`last_at`, `id` of the attempt), as pages go on by numbers."""
+
+    row: AttemptRow
+
+    @property
+    def id(self) -> int:
+        return self.row.last_at
+
+    @property
+    def attempt(self) -> str:
+        return self.row.id
 
 
 def _show(row: AttemptRow) -> Attempt:
@@ -44,9 +57,17 @@ def attempts(parts: ApiParts) -> APIRouter:
     service = parts.services.attempts
 
     @router.get("", summary="List attempts to connect that came to nothing")
-    async def list_attempts() -> Attempts:
-        """The last first."""
-        return Attempts(items=[_show(row) for row in service.entries()])
+    async def list_attempts(asked: PageQuery) -> Attempts:
+        """The last first. One that comes again while its pages are read moves to the first."""
+
+        async def read(after: tuple[Any, int] | None, limit: int) -> list[_Listed]:
+            rows = sorted(service.entries(), key=lambda row: (row.last_at, row.id), reverse=True)
+            if after is not None:
+                rows = [row for row in rows if (row.last_at, row.id) < (after[1], str(after[0]))]
+            return [_Listed(row) for row in rows[:limit]]
+
+        page = await page_of("attempts", asked, read, lambda one: _show(one.row), order="attempt")
+        return Attempts.model_construct(items=page.items, next=page.next)
 
     @router.get("/{id}", summary="Read an attempt")
     async def read_attempt(id: str) -> Attempt:
