@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tests.cli.ctl.conftest import Ctl, json_of
 
-from chargewright.cli.ctl.client import Api, CtlError, ExitCode, path
+from chargewright.cli.ctl.client import Api, CtlError, ExitCode, path, tell
 from chargewright.csms.app import Csms
 
 
@@ -15,7 +15,8 @@ async def test_a_wrong_or_missing_key_is_told(ctl: Ctl, monkeypatch: pytest.Monk
     refused = await ctl("id-tags", "list")
     assert refused.exit_code == 3
     assert "CHARGEWRIGHT_TOKEN" in refused.stderr
-    assert "wrong" not in refused.output
+    assert "not the right one" in refused.stderr
+    assert "Bearer" not in refused.output
     monkeypatch.setenv("CHARGEWRIGHT_TOKEN", "wröng")
     assert (await ctl("id-tags", "list")).exit_code == 2
     monkeypatch.delenv("CHARGEWRIGHT_TOKEN")
@@ -71,7 +72,8 @@ async def test_lists_are_put_together_from_pages(ctl: Ctl, monkeypatch: pytest.M
 
 
 def answering(status: int, **problem: object) -> Api:
-    transport = httpx.MockTransport(lambda request: httpx.Response(status, json=problem))
+    body = {"status": status, **problem}
+    transport = httpx.MockTransport(lambda request: httpx.Response(status, json=body))
     return Api(httpx.Client(transport=transport, base_url="http://csms"))
 
 
@@ -97,6 +99,41 @@ def test_each_problem_has_its_exit_code(status: int, problem: dict[str, object],
         answering(status, detail="It is so.", **problem).get("/x")
     assert caught.value.code is code
     assert "It is so." in str(caught.value)
+
+
+def told(status: int, capsys: pytest.CaptureFixture[str], **problem: object) -> list[str]:
+    with pytest.raises(CtlError) as caught:
+        answering(status, **problem).get("/x")
+    tell(caught.value)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_what_the_sentence_says_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    errors = [{"field": name, "value": None, "expected": "a value"} for name in ("a", "b")]
+    lines = told(422, capsys, detail="a: expected a value (and 1 more)", errors=errors)
+    assert lines[0].endswith("a: expected a value (and 1 more) (422)")
+    assert lines[1] == "  b: null; expected a value"
+    assert lines[2].startswith("See --help")
+    assert len(lines) == 3
+
+
+def test_remedies_are_those_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    detail = "It is odd: no connector 9. Send it with force=true if it is meant so."
+    (line,) = told(422, capsys, detail=detail, warnings=["no connector 9"])
+    assert "--force" in line
+    assert "=true" not in line
+    assert "--keep-until: " in told(422, capsys, detail="keep_until: it is over", errors=[{}])[0]
+
+
+@pytest.mark.parametrize(("status", "lines"), [(404, 1), (409, 1), (500, 2)])
+def test_no_advice_is_better_than_a_wrong_one(status: int, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(told(status, capsys, detail="It is so.")) == lines
+
+
+def test_details_of_a_callerror_are_shown_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = {"outcome": "refused", "code": "GenericError", "detail": "CALLERROR GenericError: too hot"}
+    assert len(told(502, capsys, **refused, details={})) == 1
+    assert told(502, capsys, **refused, details={"celsius": 90})[1] == '  details: {"celsius": 90}'
 
 
 def test_paths_are_quoted() -> None:

@@ -140,6 +140,26 @@ async def test_a_body_that_does_not_say_that_it_is_json_is_told_to(client: httpx
     assert (await client.post("/api/v1/id-tags")).status_code == 422
 
 
+async def test_words_that_are_shown_are_for_people(client: httpx.AsyncClient) -> None:
+    long = await client.post("/api/v1/id-tags", json={"idTag": "T" * 30})
+    assert long.json()["errors"][0]["expected"] == "1 to 20 printable characters of ASCII"
+    odd = await client.post("/api/v1/stations/A1/commands/Reset", json={"type": 7})
+    assert "Expected" not in odd.text
+    absent = (await client.post("/api/v1/stations/A1/commands/RemoteStopTransaction", json={})).json()
+    assert "null" not in absent["detail"]
+    past = "2020-01-01T00:00:00Z"
+    late = await client.post(f"/api/v1/stations/A1/commands/ClearCache?keep_until={past}", json={})
+    assert late.json()["errors"][0]["place"] == "query"
+    assert "2020-01-01" in late.json()["detail"]
+    for body in ({"vendor": "Nobody"}, {}):
+        asked = {"action": "ClearCache", "payload": {}, "selection": body}
+        none = await client.post("/api/v1/bulk-commands", json=asked)
+        assert "an object" not in none.json()["detail"]
+        assert ("none does" in none.json()["detail"]) == bool(body)
+    nobody = await client.post("/api/v1/personal-data/export", json={"idTag": "NOBODY"})
+    assert (nobody.status_code, nobody.json()["detail"]) == (404, "Nothing is stored of this id tag, in whatever case.")
+
+
 async def test_the_wrong_method_says_which_are_right() -> None:
     async with failing() as client:
         answer = await client.post("/http")

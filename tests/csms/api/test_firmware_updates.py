@@ -89,7 +89,7 @@ async def test_signed_data_make_it_a_signed_update(bench: Workbench, client: htt
 @pytest.mark.parametrize(
     ("body", "answer", "status", "detail", "state"),
     [
-        (BODY, (4, "NotSupported", "", {}), 502, "does not take unsigned updates; give signingCertificate", "refused"),
+        (BODY, (4, "NotSupported", "", {}), 502, "or only signed one, which wants signingCertificate", "refused"),
         (BODY, (4, "InternalError", "", {}), 502, "CALLERROR InternalError", "refused"),
         (BODY, (3, [1]), 502, "no answer to this", "unanswered"),
         (SIGNED, (3, {"status": "Rejected"}), 409, "the station answered Rejected", "refused"),

@@ -49,6 +49,8 @@ def send(
     json: Json = False,
 ) -> None:
     """Send one command to many stations. Returns when it is written down; `show` tells how far it is."""
+    if not (station or group or all_stations or vendor or model or firmware):
+        raise typer.BadParameter("say to which: --station, --group, --all-stations, --vendor, --model or --firmware")
     selection = {
         "identities": station or [],
         "groups": group or [],

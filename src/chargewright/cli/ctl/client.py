@@ -15,7 +15,18 @@ from chargewright.cli.extras import needs
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["DEFAULT_URL", "TOKEN_VARIABLES", "URL_VARIABLE", "Api", "CtlError", "ExitCode", "Target", "asking", "path"]
+__all__ = [
+    "DEFAULT_URL",
+    "TOKEN_VARIABLES",
+    "URL_VARIABLE",
+    "Api",
+    "CtlError",
+    "ExitCode",
+    "Target",
+    "asking",
+    "path",
+    "tell",
+]
 
 URL_VARIABLE: Final = "CHARGEWRIGHT_URL"
 TOKEN_VARIABLES: Final = ("CHARGEWRIGHT_TOKEN", "CHARGEWRIGHT_BOOTSTRAP_TOKEN")
@@ -49,12 +60,20 @@ _OF_STATUS: Final[Mapping[int, ExitCode]] = {
 }
 # Members `outcome` of problems of commands.
 _OF_OUTCOME: Final[Mapping[str, ExitCode]] = {"not-sent": ExitCode.NO_ANSWER, "unanswered": ExitCode.NO_ANSWER}
+# What may help, where the sentence of the server does not say it all. 409 and 404 do.
 _WHAT_NOW: Final[Mapping[ExitCode, str]] = {
-    ExitCode.FAILED: "Look at its state and at the log of the server.",
     ExitCode.USAGE: "See --help, or docs/reference/rest.md.",
     ExitCode.UNREACHABLE: "Check --url or CHARGEWRIGHT_URL, CHARGEWRIGHT_TOKEN, and whether the server runs.",
-    ExitCode.NOT_FOUND: "See what there is with `list`.",
     ExitCode.NO_ANSWER: "See `chargewright ctl stations list --connected`; --keep-until keeps a command.",
+}
+_BROKEN: Final = "The log of the server knows more."
+# How the API calls what has another name here.
+_NAMES_HERE: Final[Mapping[str, str]] = {
+    "force=true": "--force",
+    "keep_until": "--keep-until",
+    "started_after": "--started-after",
+    "id_tag_id": "--id-tag",
+    "signingCertificate": "--signing-certificate",
 }
 
 
@@ -195,15 +214,24 @@ def asking(context: typer.Context) -> Iterator[Api]:
 
 def tell(error: CtlError) -> None:
     """Say on standard error what went wrong, and what to do."""
+    problem = error.problem
     lines = [f"chargewright ctl: {error}"]
-    for wrong in error.problem.get("errors") or ():
-        value = f" {wrong['value']!r};" if "value" in wrong else ""
+    # The first of each is in the sentence.
+    for wrong in (problem.get("errors") or ())[1:]:
+        value = f" {json.dumps(wrong['value'], ensure_ascii=False)};" if "value" in wrong else ""
         lines.append(f"  {wrong.get('field') or wrong.get('place')}:{value} expected {wrong.get('expected')}")
-    if "code" in error.problem:
-        lines.append(f"  details: {json.dumps(error.problem.get('details'))}")
-    lines += [f"  {warning}" for warning in error.problem.get("warnings") or ()]
-    lines.append(_WHAT_NOW[error.code])
-    typer.echo("\n".join(lines), err=True)
+    if problem.get("details"):
+        lines.append(f"  details: {json.dumps(problem['details'], ensure_ascii=False)}")
+    warnings = problem.get("warnings") or ()
+    lines += [f"  {warning}" for warning in warnings[1:]]
+    if error.code in _WHAT_NOW and not warnings:
+        lines.append(_WHAT_NOW[error.code])
+    elif problem.get("status") == 500:
+        lines.append(_BROKEN)
+    text = "\n".join(lines)
+    for there, here in _NAMES_HERE.items():
+        text = text.replace(there, here)
+    typer.echo(text, err=True)
 
 
 def _refused(response: "httpx.Response") -> CtlError:

@@ -44,7 +44,10 @@ class BearerKey(HTTPBearer):
         # Compared as bytes: latin-1 is what HTTP made of the header, and the comparison takes the same time for every
         # key.
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode("latin-1", "replace"), expected):
-            raise Problem(HTTPStatus.UNAUTHORIZED, "Send the header `Authorization: Bearer <key>`.", _CHALLENGE)
+            detail = "Send the header `Authorization: Bearer <key>`."
+            if key:
+                detail = "The key is not the right one: it is CHARGEWRIGHT_BOOTSTRAP_TOKEN of the server."
+            raise Problem(HTTPStatus.UNAUTHORIZED, detail, _CHALLENGE)
 
 
 class KeyFirst:

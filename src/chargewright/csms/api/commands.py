@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from chargewright.csms.api.errors import Problem
-from chargewright.csms.api.models import Instant, InstantIn, View
+from chargewright.csms.api.models import Instant, InstantIn, View, instant_text
 from chargewright.csms.api.paging import PageOf, PageQuery, read_page
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.commands.redaction import shown_text
@@ -86,7 +86,7 @@ def show(parts: ApiParts, row: CommandRow) -> KeptCommand:
 def check_instant(parts: ApiParts, field: str, instant: int | None) -> None:
     """Raise `InvalidValue` for an instant that is over."""
     if instant is not None and instant <= parts.clock.now_microseconds():
-        raise InvalidValue(field, None, "a time that is still to come")
+        raise InvalidValue(field, instant_text(instant), "a time that is still to come")
 
 
 def refuse_oddities(warnings: list[str]) -> None:
@@ -94,7 +94,7 @@ def refuse_oddities(warnings: list[str]) -> None:
     if warnings:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"It is odd: {warnings[0]}. Send it with ?force=true if it is meant so.",
+            f"It is odd: {warnings[0]}. Send it with force=true if it is meant so.",
             members={"warnings": warnings},
         )
 

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from chargewright.csms.api.models import ID_TAG_PATTERN
 from chargewright.csms.errors import Conflict, InvalidValue, NotFound
 from chargewright.csms.storage.base import StorageError, StorageUnavailable
 
@@ -26,6 +27,8 @@ RETRY: Final = {"Retry-After": "5"}
 SHOWN_ERRORS: Final = 20
 # Longer values are cut in answers.
 SHOWN_CHARACTERS: Final = 200
+# What patterns mean, in words.
+PATTERNS: Final[Mapping[str, str]] = {ID_TAG_PATTERN: "1 to 20 printable characters of ASCII"}
 SECRET_FIELDS: Final = frozenset({"password", "authorizationkey", "authorization", "secret", "token", "value"})
 
 _log = structlog.get_logger(__name__)
@@ -104,7 +107,7 @@ def wrong(place: str, field: str, value: Any, expected: str) -> dict[str, Any]:
     part: dict[str, Any] = {"place": place, "field": field}
     if field.rpartition(".")[2].lower() not in SECRET_FIELDS:
         part["value"] = _shown(value)
-    part["expected"] = expected
+    part["expected"] = expected.removeprefix("Expected ")
     return part
 
 
@@ -125,7 +128,11 @@ def install(api: FastAPI) -> None:
 
     @api.exception_handler(InvalidValue)
     async def _invalid(request: Request, error: InvalidValue) -> Response:
-        return _unprocessable([wrong("body", error.field, error.value, error.expected)])
+        place = "query" if error.field in request.query_params else "body"
+        part = wrong(place, error.field, error.value, error.expected)
+        if error.value is None:
+            part.pop("value", None)  # nothing stands there
+        return _unprocessable([part])
 
     @api.exception_handler(StorageUnavailable)
     async def _unavailable(request: Request, error: StorageUnavailable) -> Response:
@@ -186,6 +193,8 @@ def _wrong_part(entry: Mapping[str, Any]) -> dict[str, Any]:
         return {"place": str(place), "field": field, "expected": "a value; it is missing"}
     if entry["type"] == "json_invalid":
         return {"place": "body", "field": "", "expected": f"JSON ({entry.get('ctx', {}).get('error', expected)})"}
+    if entry["type"] == "string_pattern_mismatch":
+        expected = PATTERNS.get(entry["ctx"]["pattern"], expected)
     return wrong(str(place), field, entry.get("input"), expected)
 
 

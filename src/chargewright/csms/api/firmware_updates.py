@@ -147,8 +147,8 @@ def firmware_updates(parts: ApiParts) -> APIRouter:
             problem.members = {**problem.members, "id": row.update_id}
             if refused_unsigned(outcome) and not row.signed:
                 problem.detail = (
-                    f"{problem.detail} {body.station} does not take unsigned updates; give signingCertificate and "
-                    "signature, if it has the security extension."
+                    f"{problem.detail} {body.station} updates no firmware over OCPP, or only signed one, which wants "
+                    "signingCertificate and signature."
                 )
             raise problem
         if row.state == FirmwareState.REFUSED:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from chargewright.csms.api.models import Body, Instant, InstantIn, View, row_id
+from chargewright.csms.api.models import ID_TAG_PATTERN, Body, Instant, InstantIn, View, row_id
 from chargewright.csms.api.paging import PageOf, PageQuery, read_page
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.errors import NotFound
@@ -16,7 +16,6 @@ from chargewright.csms.storage.base import IdTagRow
 __all__ = ["id_tags"]
 
 # CiString20 of the specification (§7.28), printable.
-ID_TAG_PATTERN: Final = r"^[ -~]{1,20}$"
 NOTE_CHARACTERS: Final = 200
 
 _Text = Annotated[str, Field(pattern=ID_TAG_PATTERN, description="1 to 20 printable ASCII characters (§7.28)")]

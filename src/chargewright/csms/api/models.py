@@ -13,10 +13,12 @@ from chargewright.csms.errors import NotFound
 from chargewright.csms.instants import microseconds, moment
 from chargewright.protocol.v16.base import Timestamp
 
-__all__ = ["Body", "Instant", "InstantIn", "View", "instant_text", "row_id"]
+__all__ = ["ID_TAG_PATTERN", "Body", "Instant", "InstantIn", "View", "instant_text", "row_id"]
 
 # 64-bit ids: nothing longer needs to be read as a number.
 _ID_DIGITS: Final = 18
+# What an id tag may be in a request (§7.28).
+ID_TAG_PATTERN: Final = r"^[ -~]{1,20}$"
 _DATE_TIME: Final = {"type": "string", "format": "date-time"}
 
 

@@ -37,7 +37,8 @@ def failure(outcome: Outcome) -> Problem:
     members: dict[str, Any] = {"outcome": outcome_name(outcome)}
     if isinstance(outcome, Refused):
         members |= {"code": outcome.code, "description": outcome.description, "details": outcome.details}
-        detail = f"The station answered with CALLERROR {outcome.code}."
+        said = f": {outcome.description}" if outcome.description else ""
+        detail = f"The station answered with CALLERROR {outcome.code}{said}."
     elif isinstance(outcome, Malformed):
         detail = f"What the station answered is no answer to this: {outcome.reason}."
     elif isinstance(outcome, Unanswered):

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from chargewright.csms.api.commands import Force, TimeoutSeconds, queue_full, refuse_oddities
-from chargewright.csms.api.id_tags import ID_TAG_PATTERN
-from chargewright.csms.api.models import Body, Instant, InstantIn, View, row_id
+from chargewright.csms.api.models import ID_TAG_PATTERN, Body, Instant, InstantIn, View, row_id
 from chargewright.csms.api.outcomes import failure
 from chargewright.csms.api.paging import PageOf, PageQuery, read_page
 from chargewright.csms.api.parts import ApiParts

@@ -29,6 +29,13 @@ OPEN_RESERVATIONS: Final = ("requested", "active", "unknown")
 RowType = TypeVar("RowType", bound=Row)
 
 
+class NothingStored(NotFound):
+    """Nothing is stored under an id tag; which one is not repeated, since texts of errors may be logged."""
+
+    def __str__(self) -> str:
+        return "Nothing is stored of this id tag, in whatever case."
+
+
 class PersonalData(msgspec.Struct, kw_only=True):
     """Everything that is stored under one id tag; `texts` are the forms in which it was written and sent."""
 
@@ -66,7 +73,7 @@ class PersonalDataService(Service):
         data = await self._found(id_tag)
         found = (data.registration, data.transactions, data.stops, data.reservations, data.local_list_entries)
         if not any(found):
-            raise NotFound("id tag", "the one asked for")
+            raise NothingStored("id tag", "")
         return data
 
     async def _found(self, id_tag: str) -> PersonalData:
