@@ -10,7 +10,14 @@ import pytest
 from tests.transport.authority import Authority
 
 from chargewright.transport.connection import Limits
-from chargewright.transport.tls_server import TOO_MANY, HandshakeBounds, TlsServer, _host, handshake_failure
+from chargewright.transport.tls_server import (
+    TOO_MANY,
+    HandshakeBounds,
+    TlsServer,
+    _host,
+    default_bounds,
+    handshake_failure,
+)
 
 
 class Echo(asyncio.Protocol):
@@ -127,6 +134,19 @@ async def test_the_bound_in_all_holds_for_many_hosts(tmp_path: Path) -> None:
         await asyncio.wait_for(_until_closed(reader), 10)
         writer.close()
     assert not server._handshakes
+
+
+@pytest.mark.parametrize(
+    ("files", "bounds"),
+    [
+        (1024, HandshakeBounds(256, 128, 256, 128)),
+        (20_000, HandshakeBounds(1024, 256, 4096, 2048)),
+        (4, HandshakeBounds(2, 1, 2, 1)),
+        (2**63 - 1, HandshakeBounds()),
+    ],
+)
+def test_strangers_never_take_all_files(files: int, bounds: HandshakeBounds) -> None:
+    assert default_bounds(files) == bounds
 
 
 @pytest.mark.parametrize(

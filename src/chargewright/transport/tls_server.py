@@ -10,6 +10,7 @@ many wait. No host keeps the others waiting by itself.
 
 import asyncio
 import logging
+import resource
 import socket
 import ssl
 from collections import Counter, OrderedDict, deque
@@ -26,6 +27,7 @@ __all__ = [
     "HandshakeFailed",
     "ServerContext",
     "TlsServer",
+    "default_bounds",
     "handshake_failure",
 ]
 
@@ -57,7 +59,16 @@ class HandshakeBounds(NamedTuple):
     waiting_per_host: int = 2048
 
 
-DEFAULT_BOUNDS: Final = HandshakeBounds()
+def default_bounds(files: int) -> HandshakeBounds:
+    """The bounds of a process that may have so many files open: at most half of them are for who has not ended its
+    handshake, and half of that for one host."""
+    most, share = HandshakeBounds(), max(files // 4, 2)
+    return HandshakeBounds(
+        min(most.under_way, share),
+        min(most.under_way_per_host, share // 2),
+        min(most.waiting, share),
+        min(most.waiting_per_host, share // 2),
+    )
 
 
 class TlsServer:
@@ -69,7 +80,7 @@ class TlsServer:
         context: ServerContext,
         limits: Limits,
         on_handshake_failed: HandshakeFailed,
-        bounds: HandshakeBounds = DEFAULT_BOUNDS,
+        bounds: HandshakeBounds | None = None,
     ) -> None:
         self.sockets: list[socket.socket] = []
         self._factory = factory
@@ -77,7 +88,7 @@ class TlsServer:
         self._limits = limits
         self._on_handshake_failed = on_handshake_failed
         self._loop = asyncio.get_running_loop()
-        self._bounds = bounds
+        self._bounds = bounds or default_bounds(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._handshakes: set[asyncio.Task[None]] = set()
         self._under_way: Counter[bytes] = Counter()
         self._waiting: OrderedDict[bytes, deque[tuple[socket.socket, str]]] = OrderedDict()  # who is next comes first
