@@ -16,8 +16,9 @@ from chargewright.protocol.v16.base import Message
 
 __all__ = ["CommandDesk"]
 
-# A bulk command tells the first so many warnings.
+# A bulk command tells the first so many warnings, of the first so many stations: each may have to be read about.
 BULK_WARNINGS: Final = 20
+BULK_STATIONS_LOOKED_AT: Final = 1_000
 
 
 class CommandDesk:
@@ -82,9 +83,9 @@ class CommandDesk:
         return await self._bulk.select(selection, self._services.groups)
 
     async def bulk_warnings(self, stations: Sequence[StationRow], request: Message) -> list[str]:
-        """`warnings` of the stations, each after the identity; the first few."""
+        """`warnings` of the stations, each after the identity; the first few, of the first thousand stations."""
         found: list[str] = []
-        for station in stations:
+        for station in stations[:BULK_STATIONS_LOOKED_AT]:
             found += [f"{station.identity}: {text}" for text in await self.warnings(station, request)]
             if len(found) >= BULK_WARNINGS:
                 break
