@@ -60,9 +60,12 @@ class HandshakeBounds(NamedTuple):
 
 
 def default_bounds(files: int) -> HandshakeBounds:
-    """The bounds of a process that may have so many files open: at most half of them are for who has not ended its
+    """The bounds of a process that may have so many files open (`RLIM_INFINITY`: any number): at most half of them are for who has not ended its
     handshake, and half of that for one host."""
-    most, share = HandshakeBounds(), max(files // 4, 2)
+    most = HandshakeBounds()
+    if files == resource.RLIM_INFINITY:
+        return most
+    share = max(files // 4, 2)
     return HandshakeBounds(
         min(most.under_way, share),
         min(most.under_way_per_host, share // 2),

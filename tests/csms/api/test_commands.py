@@ -187,3 +187,17 @@ async def test_a_password_is_neither_kept_nor_told(server: Csms, rest: httpx.Asy
     assert answer.status_code == 422
     assert secret["value"] not in answer.text
     assert secret["value"] not in json.dumps((await rest.get("/events/history")).json())
+
+
+async def test_a_location_that_is_too_long_when_masked_is_listed_all_the_same(client: httpx.AsyncClient) -> None:
+    location = "https://u:p@h/".ljust(512, "x")
+    payload = {"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": location}}
+    later = {"keep_until": "2036-01-01T00:00:00Z", "force": True}
+    kept = await client.post("/api/v1/stations/A1/commands/GetLog", json=payload, params=later)
+    assert kept.status_code == 202, kept.text
+    listed = await client.get("/api/v1/commands")
+    assert listed.status_code == 200
+    (shown,) = listed.json()["items"]
+    assert len(shown["payload"]["log"]["remoteLocation"]) > 512
+    cancelled = await client.delete(f"/api/v1/commands/{shown['id']}")
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
