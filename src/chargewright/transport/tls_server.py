@@ -60,8 +60,8 @@ class HandshakeBounds(NamedTuple):
 
 
 def default_bounds(files: int) -> HandshakeBounds:
-    """The bounds of a process that may have so many files open (`RLIM_INFINITY`: any number): at most half of them are for who has not ended its
-    handshake, and half of that for one host."""
+    """The bounds of a process that may have so many files open (`RLIM_INFINITY`: any number): at most half of them are
+    for who has not ended its handshake, and half of that for one host."""
     most = HandshakeBounds()
     if files == resource.RLIM_INFINITY:
         return most
