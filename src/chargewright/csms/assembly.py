@@ -29,6 +29,7 @@ from chargewright.csms.services.known_transactions import KnownTransactionsServi
 from chargewright.csms.services.local_lists import LocalListsService
 from chargewright.csms.services.meter_readings import MeterReadingsService
 from chargewright.csms.services.metering import MeteringService
+from chargewright.csms.services.neighbours import NeighboursService, make_recalls
 from chargewright.csms.services.personal_data import PersonalDataService
 from chargewright.csms.services.registry import Services
 from chargewright.csms.services.reservations import ReservationsService
@@ -103,6 +104,16 @@ def make_services(
     known_transactions = KnownTransactionsService(storage)
     kept_attempts = AttemptsService(attempts, storage, ledger)
     station_admin.on_registered.append(kept_attempts.registered)
+    recalls = make_recalls(
+        directory,
+        station_admin,
+        credential_changes,
+        id_tags,
+        groups,
+        configuration,
+        configuration_sync,
+        local_lists,
+    )
     return Services(
         abilities=abilities,
         active_transactions=active,
@@ -121,6 +132,7 @@ def make_services(
         known_transactions=known_transactions,
         local_lists=local_lists,
         metering=metering,
+        neighbours=NeighboursService(storage, recalls, is_alone=settings.db.startswith("sqlite")),
         reservations=ReservationsService(storage, ledger, directory, clock, abilities),
         personal_data=PersonalDataService(directory, storage, ledger, id_tags, secret),
         retention=RetentionService(storage, clock, settings.retention_days(), every_seconds=settings.retention_seconds),

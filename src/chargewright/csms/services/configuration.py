@@ -192,6 +192,28 @@ class ConfigurationService(Service):
                 await self.judge(station_id)
         return stations
 
+    async def recall_wanted(self, scope: str) -> None:
+        """Read again what is wanted of the scope, which another node may have written. Raises `StorageError`."""
+        before = self._wanted.get(scope)
+        wanted: dict[str, str] = {}
+        after: tuple[int, int] | None = None
+        while rows := await self._storage.page(ConfigurationWantedRow, {"scope": scope}, after=after, limit=_PAGE):
+            wanted |= {row.key: row.value for row in rows}
+            after = (rows[-1].id, rows[-1].id)
+        if self._wanted.get(scope) is not before:
+            return  # this node wrote it meanwhile; of that another event tells
+        if wanted:
+            self._wanted[scope] = wanted
+        else:
+            self._wanted.pop(scope, None)
+
+    async def recall_state(self, station_id: int) -> None:
+        """Read again what is known of the station, which may have been at another node. Raises `StorageError`."""
+        before = self._states.get(station_id)
+        rows = await self._storage.page(ConfigurationStateRow, {"station_id": station_id}, limit=1)
+        if rows and self._states.get(station_id) is before:
+            self._states[station_id] = rows[0]
+
     def _checked(self, values: Mapping[str, str], force: bool) -> dict[str, str]:
         if len(values) > KEYS_LIMIT:
             raise InvalidValue("wanted", len(values), f"at most {KEYS_LIMIT} keys")

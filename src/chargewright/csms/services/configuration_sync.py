@@ -54,6 +54,7 @@ class ConfigurationSync(Service):
         automation: Automation,
     ) -> None:
         self._configuration = configuration
+        self._groups = groups
         self._abilities = abilities
         self._directory = directory
         self._sender = sender
@@ -76,6 +77,14 @@ class ConfigurationSync(Service):
         """See `ConfigurationService.want`; the stations concerned are looked after."""
         for station_id in await self._configuration.want(scope, values, force=force):
             self.wake(station_id)
+
+    async def recall_wanted(self, scope: str) -> None:
+        """Another node may have written what is wanted of the scope; the stations concerned are looked after."""
+        before = self._configuration.wanted_of(scope)
+        await self._configuration.recall_wanted(scope)
+        if self._configuration.wanted_of(scope) != before:
+            for station_id in self._groups.stations_of(scope):
+                self.wake(station_id)
 
     def booted(self, station: StationRow) -> None:
         """The station booted: perhaps with other values than before."""
@@ -100,6 +109,7 @@ class ConfigurationSync(Service):
         sender = sender or self._sender
         if not self._configuration.wanted(station.id):
             return None
+        await self._configuration.recall_state(station.id)  # it may have been at another node
         if station.id in self._booted:
             await self._configuration.rebooted(station.id)
             self._booted.discard(station.id)

@@ -112,6 +112,15 @@ class CredentialChangesService(Service):
         time, and neither must undo the other."""
         return self._locks.setdefault(station_id, asyncio.Lock())
 
+    async def recall(self, station_id: int) -> None:
+        """Read again what is on its way, which another node may have sent; the caller holds `writing`. Raises
+        `StorageError`."""
+        rows = await self._storage.page(SettingRow, {"name": f"{_PREFIX}{station_id}"}, limit=1)
+        if rows:
+            self._changes[station_id] = msgspec.json.decode(rows[0].value, type=CredentialChange)
+        else:
+            self._changes.pop(station_id, None)
+
     # Told by commands.
 
     async def asking(self, station: StationRow, request: ChangeConfigurationRequest) -> None:

@@ -64,6 +64,7 @@ EVENT_KINDS: Final[Mapping[str, str]] = {
     "belongs to",
     "firmware.version": "the station booted with other firmware than before: `before`, `after`, `updateId` of an "
     "update that it may come from",
+    "group.changed": "an operator made or removed a group, `group`, or put the station into it or took it out",
     "id_tag.changed": "the operator registered or changed an id tag: `idTag`",
     "id_tag.pseudonymised": "an id tag was replaced in everything that tells of the past: `pseudonym`, `changed` (how "
     "many values)",

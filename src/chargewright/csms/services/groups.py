@@ -11,8 +11,9 @@ from typing import Final
 
 from chargewright.csms.errors import Conflict, InvalidValue, NotFound
 from chargewright.csms.ports import Ledger
+from chargewright.csms.services.events import make_event
 from chargewright.csms.services.service import Service
-from chargewright.csms.storage.base import NO_STATION, Storage
+from chargewright.csms.storage.base import NO_STATION, Record, Storage
 from chargewright.csms.storage.rows.base import Removal
 from chargewright.csms.storage.rows.charging import LocalListRow
 from chargewright.csms.storage.rows.core import StationGroupMemberRow, StationGroupRow
@@ -112,7 +113,7 @@ class GroupsService(Service):
                 raise Conflict(f"There is a group {name!r} already.")
             if len(self._by_name) >= GROUPS_LIMIT:
                 raise Conflict(f"There are {GROUPS_LIMIT} groups, and no more are allowed: remove one first.")
-            await self._ledger.write(NO_STATION, StationGroupRow(name=name, time_zone="UTC"))
+            await self._ledger.write(NO_STATION, StationGroupRow(name=name, time_zone="UTC"), _event(name))
             (row,) = await self._storage.page(StationGroupRow, {"name": name}, limit=1)
             self._enter(row)
             return row
@@ -133,7 +134,7 @@ class GroupsService(Service):
                 await self._ledger.write(NO_STATION, *(Removal(StationGroupMemberRow, key) for key in keys))
                 for station_id in chunk:
                     self._leave(station_id, row.id)
-            await self._ledger.write(NO_STATION, Removal(StationGroupRow, {"name": name}))
+            await self._ledger.write(NO_STATION, Removal(StationGroupRow, {"name": name}), _event(name))
             del self._by_name[name], self._by_id[row.id], self._members[row.id]
         self._tell(*stations)
 
@@ -144,7 +145,7 @@ class GroupsService(Service):
             if station_id in self._members[row.id]:
                 return
             member = StationGroupMemberRow(station_id=station_id, station_group_id=row.id)
-            await self._ledger.write(station_id, member)
+            await self._ledger.write(station_id, member, _event(name))
             self._join(station_id, row.id)
         self._tell(station_id)
 
@@ -155,9 +156,46 @@ class GroupsService(Service):
             if station_id not in self._members[row.id]:
                 return
             key = {"station_id": station_id, "station_group_id": row.id}
-            await self._ledger.write(station_id, Removal(StationGroupMemberRow, key))
+            await self._ledger.write(station_id, Removal(StationGroupMemberRow, key), _event(name))
             self._leave(station_id, row.id)
         self._tell(station_id)
+
+    # What other nodes did.
+
+    async def recall(self, name: str) -> None:
+        """Read the group of that name again: it may be new, or gone. Raises `StorageError`."""
+        async with self._lock:
+            rows = await self._storage.page(StationGroupRow, {"name": name}, limit=1)
+            known = self._by_name.get(name)
+            left: list[int] = []
+            if known is not None and (not rows or rows[0].id != known.id):
+                left = sorted(self.members(known.id))
+                for station_id in left:
+                    self._leave(station_id, known.id)
+                del self._by_name[name], self._by_id[known.id], self._members[known.id]
+            if rows and name not in self._by_name:
+                self._enter(rows[0])
+        self._tell(*left)
+
+    async def recall_membership(self, station_id: int) -> None:
+        """Read again which groups the station is in. Raises `StorageError`."""
+        async with self._lock:
+            stored: set[int] = set()
+            after: tuple[int, int] | None = None
+            while rows := await self._storage.page(
+                StationGroupMemberRow, {"station_id": station_id}, after=after, limit=_PAGE
+            ):
+                stored |= {row.station_group_id for row in rows}
+                after = (rows[-1].id, rows[-1].id)
+            known = set(self._groups.get(station_id, ()))
+            # A group that was made meanwhile is read with the event that tells of it, which comes before.
+            stored &= self._by_id.keys()
+            for group_id in known - stored:
+                self._leave(station_id, group_id)
+            for group_id in stored - known:
+                self._join(station_id, group_id)
+        if stored != known:
+            self._tell(station_id)
 
     # In memory.
 
@@ -179,6 +217,10 @@ class GroupsService(Service):
         for station_id in station_ids:
             for changed in self._watchers:
                 changed(station_id)
+
+
+def _event(name: str) -> Record:
+    return make_event("group.changed", {"group": name})
 
 
 def _check(name: str) -> None:

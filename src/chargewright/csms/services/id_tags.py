@@ -68,6 +68,18 @@ class IdTagsService(Service):
             )
             self._directory.remove_id_tag(row.id_tag)
 
+    async def recall(self, id_tag: str) -> None:
+        """Read the tag again, which another node may have written. Raises `StorageError`, and `Conflict` while it is
+        being written here."""
+        with self._writing(id_tag):
+            rows = await self._storage.page(IdTagRow, {"id_tag_key": id_tag.casefold()}, limit=1)
+            known = self._directory.id_tag(id_tag)
+            if rows and rows[0] != known:
+                self._directory.put_id_tag(rows[0])
+                await self._active.watch(rows[0].id_tag)
+            elif not rows and known is not None:
+                self._directory.remove_id_tag(id_tag)
+
     async def _put(self, row: IdTagRow) -> IdTagRow:
         await self._ledger.write(NO_STATION, row, make_event("id_tag.changed", {"idTag": row.id_tag}))
         (stored,) = await self._storage.page(IdTagRow, {"id_tag_key": row.id_tag.casefold()}, limit=1)

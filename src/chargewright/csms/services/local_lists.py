@@ -196,6 +196,13 @@ class LocalListsService(Service):
             self._booted.add(station.id)
             self._automation.wake(station.id, CHORE)
 
+    async def recall(self, station_id: int) -> None:
+        """Read again what is known of the station, which may have been at another node. Raises `StorageError`."""
+        before = self._states.get(station_id)
+        rows = await self._storage.page(LocalListStateRow, {"station_id": station_id}, limit=1)
+        if rows and self._states.get(station_id) is before and station_id not in self._sendings:
+            self._states[station_id] = rows[0]
+
     async def note(self, row: LocalListStateRow, **changes: object) -> LocalListStateRow:
         """Write what is known of a station; told as an event where the state is another one."""
         changed = msgspec.structs.replace(row, **changes, changed_at=self._clock.now_microseconds())
@@ -217,6 +224,7 @@ class LocalListsService(Service):
             return
         if self.state_of(station.id).state == LocalListState.UNSUPPORTED:
             return
+        await self.recall(station.id)
         tries = self._tries.get(station.id, 0)
         sending = Sending(self, station, wanted, sender, self._abilities, self._storage, tries)
         self._sendings[station.id] = sending

@@ -21,6 +21,7 @@ from chargewright.csms.services.known_transactions import KnownTransactionsServi
 from chargewright.csms.services.local_lists import LocalListsService
 from chargewright.csms.services.meter_readings import MeterReadingsService
 from chargewright.csms.services.metering import MeteringService
+from chargewright.csms.services.neighbours import NeighboursService
 from chargewright.csms.services.personal_data import PersonalDataService
 from chargewright.csms.services.reservations import ReservationsService
 from chargewright.csms.services.retention import RetentionService
@@ -64,6 +65,7 @@ class Services(msgspec.Struct, frozen=True):
     review: ReviewService
     transaction_keeping: TransactionKeepingService
     transactions: TransactionsService
+    neighbours: NeighboursService
 
     def __iter__(self) -> Iterator[Service]:
         """Every service, for loading and for their work."""

@@ -263,12 +263,47 @@ class StationAdminService(Service):
                 now = self._clock.now_microseconds()
                 await self._write(known.id, known, "station.removed", {}, *ends, removed_at=now)
                 settle()
-                self._directory.remove_station(known)
-            self._removed[known.id] = known.identity
-            self._offsets.forget(known.id)
-            for connection in self._connections:
-                if connection.station.id == known.id:
-                    connection.close(POLICY_VIOLATION, "the station was taken out of service")
+            self._forget(known)
+
+    def _forget(self, known: StationRow) -> None:
+        self._directory.remove_station(known)
+        self._removed[known.id] = known.identity
+        self._offsets.forget(known.id)
+        for connection in self._connections:
+            if connection.station.id == known.id:
+                connection.close(POLICY_VIOLATION, "the station was taken out of service")
+
+    async def recall(self, identity: str) -> None:
+        """Read the station again, which another node may have written, and what is on its way to it. Raises
+        `StorageError`, and `Conflict` while it is being written here."""
+        with self._writing(identity):
+            rows = await self._storage.page(StationDetailRow, {"identity": identity}, limit=1)
+            if not rows:
+                return
+            async with self._credential_changes.writing(rows[0].id):
+                (row,) = await self._storage.page(StationDetailRow, {"id": rows[0].id}, limit=1)
+                await self._credential_changes.recall(row.id)
+                known = self._directory.station(identity)
+                if row.removed_at is not None:
+                    if known is not None:
+                        self._forget(known)
+                    return
+                is_new = known is None
+                if known is None:
+                    stored = {name: getattr(row, name) for name in StationRow.__struct_fields__}
+                    known = self._directory.put_stored(StationRow(**stored))
+                    self._removed.pop(known.id, None)
+                is_changed = any(getattr(known, column) != getattr(row, column) for column in _COLUMNS)
+                for column in _COLUMNS:
+                    setattr(known, column, getattr(row, column))
+                if row.booted:
+                    known.booted = True
+                    self._directory.accepted(known)
+                elif known.security_profile != 0:
+                    self._directory.invite(known)
+        if is_new or is_changed:
+            for act in self.on_changed:
+                act(known)
 
     def _hashed(self, password: str | None, known: str | None) -> str | None:
         return None if password is None else self._hash_password(bytes.fromhex(password), known)
