@@ -3,6 +3,7 @@
 import base64
 
 import httpx
+import msgspec
 import pytest
 
 from chargewright.csms.api.errors import Problem
@@ -32,7 +33,7 @@ async def test_pages_put_together_are_the_list(limit: int) -> None:
     found: list[str] = []
     cursor, pages = None, 0
     while True:
-        page = await page_of("list", PageAsked(limit, cursor), read, show, order="id_tag")
+        page = await page_of("list", PageAsked(limit, cursor), read, show, order="id_tag", is_text=True)
         assert len(page.items) <= limit
         found += [item.id for item in page.items]
         pages, cursor = pages + 1, page.next
@@ -58,7 +59,7 @@ async def test_what_is_no_cursor_of_this_list_is_refused(cursor: str) -> None:
 
 
 async def test_a_cursor_belongs_to_its_list() -> None:
-    page = await page_of("list", PageAsked(1), read, show, order="id_tag")
+    page = await page_of("list", PageAsked(1), read, show, order="id_tag", is_text=True)
     assert PageAsked(1, page.next).after("list") == ("T0", 3)
     with pytest.raises(Problem):
         PageAsked(1, page.next).after("another list")
@@ -76,3 +77,16 @@ async def test_the_bounds_of_a_page(client: httpx.AsyncClient) -> None:
         answer = await client.get(f"/api/v1/id-tags?limit={wrong}")
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "limit"
+
+
+@pytest.mark.parametrize(("order", "is_text", "value"), [("id", False, "text"), ("id_tag", True, 7)])
+async def test_a_made_up_cursor_with_a_value_of_another_type_is_refused(
+    order: str, is_text: bool, value: object
+) -> None:
+    page = await page_of("list", PageAsked(2), read, show, order=order, is_text=is_text)
+    assert page.next is not None
+    made = msgspec.json.decode(base64.urlsafe_b64decode(page.next + "=" * (-len(page.next) % 4)))
+    forged = base64.urlsafe_b64encode(msgspec.json.encode([value, *made[1:]])).rstrip(b"=").decode()
+    with pytest.raises(Problem) as caught:
+        await page_of("list", PageAsked(2, forged), read, show, order=order, is_text=is_text)
+    assert caught.value.status == 422

@@ -66,7 +66,7 @@ def attempts(parts: ApiParts) -> APIRouter:
                 rows = [row for row in rows if (row.last_at, row.id) < (after[1], str(after[0]))]
             return [_Listed(row) for row in rows[:limit]]
 
-        page = await page_of("attempts", asked, read, lambda one: _show(one.row), order="attempt")
+        page = await page_of("attempts", asked, read, lambda one: _show(one.row), order="attempt", is_text=True)
         return Attempts.model_construct(items=page.items, next=page.next)
 
     @router.get("/{id}", summary="Read an attempt")

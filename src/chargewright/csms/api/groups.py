@@ -47,7 +47,7 @@ def groups(parts: ApiParts) -> APIRouter:
     @router.get("", summary="List groups")
     async def list_groups(asked: PageQuery) -> PageOf[Group]:
         """By name."""
-        return await read_page("groups", asked, parts.storage, StationGroupRow, {}, show, order="name")
+        return await read_page("groups", asked, parts.storage, StationGroupRow, {}, show, order="name", is_text=True)
 
     @router.post("", summary="Make a group", status_code=HTTPStatus.CREATED)
     async def make_group(body: NewGroup, response: Response) -> Group:

@@ -56,13 +56,14 @@ class PageAsked(msgspec.Struct, frozen=True):
                 base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)), type=tuple[int | str | None, int, str]
             )
         except (ValueError, binascii.Error, msgspec.MsgspecError):
-            raise self._refused() from None
+            raise self.refused() from None
         numbers = [position, value] if isinstance(value, int) else [position]
         if check != _check(name) or any(abs(number) > _LARGEST_ID for number in numbers):
-            raise self._refused()
+            raise self.refused()
         return value, position
 
-    def _refused(self) -> Problem:
+    def refused(self) -> Problem:
+        """What is answered to a cursor that its list did not give."""
         expected = "the `next` of a page of this very list"
         return Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -94,10 +95,16 @@ async def page_of(
     show: Callable[[Given], Shown],
     *,
     order: str = "id",
+    is_text: bool = False,
 ) -> PageOf[Shown]:
     """The page that was asked for of the list `name` (give different orders different names); rows come from
-    `read`, which is given (order value, id) of the last row and a limit, in the order of (column `order`, id)."""
-    rows = list(await read(asked.after(name), asked.limit + 1))
+    `read`, which is given (order value, id) of the last row and a limit, in the order of (column `order`, id).
+    `is_text` says that this column is a text; else it is a number."""
+    after = asked.after(name)
+    if after is not None and after[0] is not None and isinstance(after[0], str) is not is_text:
+        # Made up: the database would fail over a value of the wrong type.
+        raise asked.refused()
+    rows = list(await read(after, asked.limit + 1))
     following = None
     if len(rows) > asked.limit:
         rows.pop()
@@ -115,6 +122,7 @@ async def read_page(
     show: Callable[[Kept], Shown],
     *,
     order: str = "id",
+    is_text: bool = False,
     descending: bool = False,
 ) -> PageOf[Shown]:
     """`page_of` rows of a kind that the storage lists; conditions as in `Storage.page`."""
@@ -122,7 +130,8 @@ async def read_page(
     async def read(after: tuple[Any, int] | None, limit: int) -> Sequence[Kept]:
         return await storage.page(kind, where, order=order, descending=descending, after=after, limit=limit)
 
-    return await page_of(f"{name} by {order}{' descending' if descending else ''}", asked, read, show, order=order)
+    full_name = f"{name} by {order}{' descending' if descending else ''}"
+    return await page_of(full_name, asked, read, show, order=order, is_text=is_text)
 
 
 def _cursor(value: Any, row_id: int, name: str) -> str:
