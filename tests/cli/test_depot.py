@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chargewright.cli.depot import STATIONS, Depot, DepotSettings
+from chargewright.cli.depot import ID_TAGS, STATIONS, Depot, DepotSettings
 from chargewright.errors import ConfigurationError
+from chargewright.station.ev.battery import Battery
+from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.virtual import VirtualStation
 
 
@@ -58,6 +60,17 @@ async def test_totals_count_from_this_start(tmp_path: Path) -> None:
         summary = depot.summary().stations["HUB-DC-1"]
         assert summary.transactions_completed >= 1
         assert summary.transactions_completed < 6, "those of the first start are counted again"
+
+
+async def test_what_no_driver_started_is_ended_too(tmp_path: Path) -> None:
+    depot = Depot(settings(tmp_path, speed=0.001))  # So slow that no driver comes.
+    async with depot:
+        station = depot.stations["HOME-AC-1"]
+        assert await station.wait_until(station.is_online, 30)
+        station.plug(1, Vehicle(Battery(60_000.0, 0.2, max_power_w=11_000.0)))
+        station.show_tag(ID_TAGS[0], 1)
+        assert await is_charging(station)
+    assert depot.summary().stations["HOME-AC-1"].transactions_completed == 1
 
 
 async def test_a_station_that_cannot_go_on_is_reported(tmp_path: Path) -> None:
