@@ -181,6 +181,33 @@ async def test_what_a_person_asks_for_is_run_whatever_automatic_says(settled: Wo
     assert not automation(settled).is_asked(row.id, "asked")
 
 
+async def test_what_was_asked_of_a_station_that_came_anew_is_a_chore_like_any_other(settled: Workbench) -> None:
+    row = station(settled)
+    row.automatic = False
+    began, gate = asyncio.Event(), asyncio.Event()
+    ran: list[str] = []
+
+    async def wait(row: StationRow, sender: CommandSender) -> None:
+        ran.append("first")
+        began.set()
+        await gate.wait()
+
+    async def run(row: StationRow, sender: CommandSender) -> None:
+        ran.append("second")
+
+    for name, chore in (("first", wait), ("second", run)):
+        automation(settled).register(name, chore)
+        automation(settled).ask(row.id, name)
+    (work,) = automation(settled)._running.values()
+    await asyncio.wait_for(began.wait(), 5)
+    for act in commanding(settled).settling.on_settled:
+        act(row.id)
+    gate.set()
+    await asyncio.wait_for(work, 5)
+    assert ran == ["first"]
+    assert not automation(settled).is_asked(row.id, "second")
+
+
 class AlwaysSettled:
     """Every station is there, and silent."""
 

@@ -145,7 +145,7 @@ class Automation:
 
     def ask(self, station_id: int, name: str) -> None:
         """A person asks for the chore: run it as soon as no other one runs for the station, whether or not something
-        may be sent unasked. Without a connection it waits like any other."""
+        may be sent unasked. Where the station connects anew or boots before that, it is a chore like any other."""
         wish = self._want(station_id, name)
         wish.end_rest()
         wish.is_asked = True
@@ -189,6 +189,8 @@ class Automation:
         for wish in self._wanted.get(station_id, {}).values():
             if wish.tries <= 1:
                 wish.end_rest()
+            # What a person asked for was asked of the station as it was before it came anew.
+            wish.is_asked = False
         self.reconsider(station_id)
 
     def _is_welcome(self, station_id: int, entered: _Entered) -> bool:
