@@ -149,6 +149,17 @@ async def test_a_stale_unit_closes_its_session_unanswered(bench: Workbench) -> N
     assert await bench.rows("SELECT count(*) FROM charging_transaction") == [(0,)]
 
 
+async def test_a_call_that_is_refused_is_in_the_log_and_not_without_bound(bench: Workbench) -> None:
+    connection = await bench.connect("A1")
+    with capture_logs() as logs:
+        for _ in range(40):
+            assert (await bench.exchange(connection, "StatusNotification", STATUS | {"status": "Bogus"}))[0] == 4
+    told = [line for line in logs if line["event"] == "a CALL was refused"]
+    assert len(told) == 20
+    assert (told[0]["station"], told[0]["action"]) == ("A1", "StatusNotification")
+    assert told[0]["code"] == "PropertyConstraintViolation"
+
+
 async def test_a_bug_in_a_handler_is_an_internal_error_and_no_more(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ __all__ = ["LARGE_BYTES", "Session"]
 # Larger messages are read in a thread: what is smaller takes the loop some 20 ms at worst (see `salvage`).
 LARGE_BYTES: Final = 64 * 1024
 
+REFUSALS_TOLD = 20  # of each code and connection, in the log
 _log = structlog.get_logger(__name__)
 
 
@@ -330,6 +331,9 @@ class Session:
             self.counts[f"refused {event.code.value}"] += 1
             if event.reason:
                 _log.error("a response was not sent", station=self.station.identity, reason=event.reason)
+            elif self.counts[f"refused {event.code.value}"] <= REFUSALS_TOLD:
+                what = {"action": event.action_name[:50], "code": event.code.value, "told": event.description}
+                _log.info("a CALL was refused", station=self.station.identity, **what)
         elif isinstance(event, MessageIgnored):
             self.counts[f"ignored {event.reason.name}"] += 1
             if event.reason is IgnoredReason.LATE_ANSWER:

@@ -12,8 +12,12 @@ from chargewright.csms.app import Csms
 async def test_events_are_listed_from_where_one_stopped(ctl: Ctl, server: Csms) -> None:
     async with WireStation(f"ws://{server.addresses.ocpp[0]}", "A1") as station:
         await station.boot()
-    events = json_of(await ctl("events", "list", "--limit", "2", "--json"))["items"]
+    events = json_of(await ctl("events", "list", "--after", "0", "--limit", "2", "--json"))["items"]
     assert [event["kind"] for event in events] == ["station.connected", "station.booted"]
+    newest = json_of(await ctl("events", "list", "--station", "A1", "--kind", "station.", "--json"))["items"]
+    assert newest[::-1][:2] == events
+    since = ("--since", "2100-01-01T00:00:00Z")
+    assert json_of(await ctl("events", "list", *since, "--json"))["items"] == []
     later = json_of(await ctl("events", "list", "--after", events[0]["id"], "--limit", "1", "--json"))["items"]
     assert later == events[1:]
     assert "station.booted" in (await ctl("events", "list")).stdout

@@ -52,6 +52,17 @@ async def test_what_it_sent_is_listed(ctl: Ctl, server: Csms) -> None:
     assert "MyOwnError" in (await ctl("stations", "list-deviations", "A1")).stdout
 
 
+async def test_meter_values_without_a_transaction_are_listed(ctl: Ctl, server: Csms) -> None:
+    value = {"timestamp": "2026-03-01T11:10:00Z", "sampledValue": [{"value": "2000"}]}
+    async with WireStation(f"ws://{server.addresses.ocpp[0]}", "A1") as station:
+        await station.boot()
+        await station.call("MeterValues", connectorId=1, meterValue=[value])
+    listed = json_of(await ctl("stations", "list-meter-values", "A1", "--without-transaction", "--json"))["items"]
+    assert [one["energyWh"] for one in listed] == [2000.0]
+    assert json_of(await ctl("stations", "list-meter-values", "A1", "--connector", "2", "--json"))["items"] == []
+    assert "2000" in (await ctl("stations", "list-meter-values", "A1")).stdout
+
+
 async def test_what_is_wrong_is_said_by_exit_codes(ctl: Ctl) -> None:
     assert (await ctl("stations", "register", "A1")).exit_code == 1
     assert (await ctl("stations", "register", "a/b")).exit_code == 2

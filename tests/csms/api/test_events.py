@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from tests.csms.bench import Workbench
 from tests.csms.wire import WireStation, eventually
 
+from chargewright.csms.api import events as event_routes
 from chargewright.csms.api.events import _Stream, events
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.app import Csms
@@ -122,6 +123,55 @@ async def test_a_reader_that_takes_nothing_gives_its_place_back(bench: Workbench
         await asyncio.wait_for(stream({"type": "http", "asgi": {"spec_version": version}}, receive, send), 5)
         assert feed.readers == 0
         feed.enter()
+
+
+async def test_a_quiet_log_is_told_of_now_and_then(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for keep_alive, comments in ((0.0, True), (1000.0, False)):
+        monkeypatch.setattr(event_routes, "KEEP_ALIVE_SECONDS", keep_alive)
+        feed = EventFeed(bench.storage, page=10, readers=1, poll_seconds=0.001)
+        lines = _Stream(feed, await feed.position()).body_iterator
+        assert await anext(lines) == b": chargewright events\n\n"
+        told = asyncio.ensure_future(anext(lines))  # type: ignore[arg-type]
+        if comments:
+            assert await asyncio.wait_for(told, 5) == b": nothing new\n\n"
+        else:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(told, 0.1)
+
+
+async def test_the_log_is_listed_newest_first_and_by_filters(
+    client: httpx.AsyncClient, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for identity in ("A1", "A2", "A1"):
+        await bench.connect(identity)
+
+    async def listed(**query: Any) -> list[int]:
+        ids, cursor = [], None
+        while True:
+            more = {} if cursor is None else {"cursor": cursor}
+            page = (await client.get("/api/v1/events/history", params={**query, **more})).json()
+            ids += [int(event["id"]) for event in page["items"]]
+            assert len(page["items"]) <= query.get("limit", 100)
+            cursor = page["next"]
+            if cursor is None:
+                return ids
+
+    everything = await listed()
+    assert everything == sorted(everything)
+    assert len(everything) == 3
+    one = await listed(station="A1")
+    assert 0 < len(one) < len(everything)
+    for bounds in ((500, 5000), (1, 1), (2, 2)):
+        monkeypatch.setattr(event_routes, "PAGE", bounds[0])
+        monkeypatch.setattr(event_routes, "LOOKED_AT", bounds[1])
+        assert await listed(newest=True) == everything[::-1]
+        assert await listed(newest=True, limit=1) == everything[::-1]
+        assert await listed(newest=True, after=everything[1]) == everything[:1:-1]
+        assert await listed(station="A1", limit=1) == one
+        assert await listed(station="A1", newest=True, limit=2) == one[::-1]
+        assert await listed(kind="station.", newest=True) == everything[::-1]
+        assert await listed(kind="station.con") == []
+        assert await listed(since="2100-01-01T00:00:00Z", newest=True) == []
 
 
 async def test_one_reader_too_many_waits(server: Csms) -> None:

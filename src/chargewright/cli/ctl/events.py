@@ -25,11 +25,27 @@ _After = Annotated[int | None, typer.Option(min=0, help="Only those after the ev
 
 @app.command("list")
 def list_(
-    context: typer.Context, after: _After = None, limit: Limit = 100, everything: All = False, json: Json = False
+    context: typer.Context,
+    after: _After = None,
+    station: Annotated[str | None, typer.Option(help="Only those of a station (its identity).")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only those of a kind; `transaction.` means all of these.")] = None,
+    since: Annotated[str | None, typer.Option(help="Not before this date and time with a zone.")] = None,
+    limit: Limit = 100,
+    everything: All = False,
+    json: Json = False,
 ) -> None:
-    """List events, the oldest first."""
+    """List events, the newest first; with --after, the oldest first."""
     with asking(context) as api:
-        page = api.page("/events/history", limit=limit, everything=everything, after=after)
+        page = api.page(
+            "/events/history",
+            limit=limit,
+            everything=everything,
+            after=after,
+            newest=after is None,
+            station=station,
+            kind=kind,
+            since=since,
+        )
         print_page(page, COLUMNS, as_json=json)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from chargewright.cli.ctl.client import Api, CtlError, ExitCode, asking, path
+from chargewright.cli.ctl.meter_values import VALUES
 from chargewright.cli.ctl.output import All, Columns, Json, Limit, print_done, print_item, print_page
 
 __all__ = ["app"]
@@ -197,6 +198,30 @@ def list_deviations(
 ) -> None:
     """List how a station deviates from the specification."""
     _list(context, identity, "deviations", DEVIATIONS, limit, everything, json)
+
+
+@app.command("list-meter-values")
+def list_meter_values(
+    context: typer.Context,
+    identity: _Identity,
+    connector: Annotated[int | None, typer.Option(help="Only of a connector; 0: the whole station.")] = None,
+    without_transaction: Annotated[
+        bool, typer.Option("--without-transaction", help="Only those sent outside a transaction.")
+    ] = False,
+    limit: Limit = 100,
+    everything: All = False,
+    json: Json = False,
+) -> None:
+    """List the meter values of a station, the earliest first."""
+    with asking(context) as api:
+        page = api.page(
+            path("stations", identity, "meter-values"),
+            limit=limit,
+            everything=everything,
+            connector_id=connector,
+            without_transaction=without_transaction or None,
+        )
+        print_page(page, VALUES, as_json=json)
 
 
 def _list(

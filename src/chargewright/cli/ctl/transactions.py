@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from chargewright.cli.ctl.client import asking, path
+from chargewright.cli.ctl.meter_values import VALUES
 from chargewright.cli.ctl.output import All, Columns, Json, Limit, print_item, print_page
 
 __all__ = ["app"]
@@ -25,14 +26,6 @@ def _review(item: Mapping[str, Any]) -> str | None:
     return None if review is None else f"{review['state']}: {', '.join(review['reasons'])}"
 
 
-def _registers(item: Mapping[str, Any]) -> str:
-    samples = item["sampledValue"]
-    return ", ".join(
-        " ".join(str(sample[name]) for name in ("measurand", "phase", "value", "unit") if sample.get(name) is not None)
-        for sample in samples
-    )
-
-
 COLUMNS: Columns = {
     "id": "id",
     "transaction": "transactionId",
@@ -44,13 +37,6 @@ COLUMNS: Columns = {
     "Wh": "energyWh",
     "reason": _of_stop("reason"),
     "review": _review,
-}
-VALUES: Columns = {
-    "time": "timestamp",
-    "connector": "connectorId",
-    "transaction": "transactionId",
-    "Wh": "energyWh",
-    "values": _registers,
 }
 STOPS: Columns = {
     "id": "id",

@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from chargewright.csms.api.errors import Problem
-from chargewright.csms.api.models import Instant, View
-from chargewright.csms.api.paging import PageOf, PageQuery, page_of
+from chargewright.csms.api.models import Instant, InstantIn, View
+from chargewright.csms.api.paging import PageOf, PageQuery, cursor_of
 from chargewright.csms.api.parts import ApiParts
 from chargewright.csms.event_feed import EventFeed, TooManyReaders
 from chargewright.csms.instants import moment
@@ -26,6 +26,12 @@ _log = structlog.get_logger(__name__)
 
 # How long a reader may take nothing before its place goes to somebody else; as long as for stations.
 SEND_SECONDS: Final = 30.0
+# How often a reader is told that nothing happened; less than proxies wait, and ctl does.
+KEEP_ALIVE_SECONDS: Final = 15.0
+# Events are looked through in pages, as many as this for one page of an answer.
+PAGE: Final = 500
+LOOKED_AT: Final = 5000
+_LAST: Final = 2**63 - 1
 
 _RETRY: Final = {"Retry-After": "5"}
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -58,14 +64,39 @@ def events(parts: ApiParts) -> APIRouter:
     async def list_events(
         asked: PageQuery,
         after: Annotated[int, Query(ge=0, le=10**18, description="Only those after the event with this id")] = 0,
+        newest: Annotated[bool, Query(description="The newest first")] = False,
+        station: Annotated[str | None, Query(max_length=48, description="Identity of the station")] = None,
+        kind: Annotated[
+            str | None, Query(max_length=60, description="Kind, or what it begins with: `transaction.`")
+        ] = None,
+        since: Annotated[InstantIn | None, Query(description="Not before this date and time")] = None,
     ) -> PageOf[EventView]:
-        """The oldest first; what retention has removed is gone."""
-
-        async def read(position: tuple[Any, int] | None, limit: int) -> list[_Listed]:
-            rows = await parts.storage.events_after(after if position is None else position[1], limit)
-            return [_Listed(row) for row in rows]
-
-        return await page_of("events", asked, read, lambda listed: listed.view())
+        """The oldest first unless `newest`; what retention has removed is gone. With `station`, `kind` or `since` a
+        page may be short or empty and have a `next` all the same: 5000 events are looked through for each."""
+        name = "newest events" if newest else "events"
+        position = asked.after(name)
+        at = position[1] if position is not None else _LAST if newest else after
+        found: list[EventView] = []
+        looked_at = 0
+        while looked_at < LOOKED_AT:
+            if newest:
+                rows = await parts.storage.events_before(at, PAGE)
+            else:
+                rows = await parts.storage.events_after(at, PAGE)
+            for row in rows:
+                if newest and row.sequence <= after:
+                    return PageOf[EventView].model_construct(items=found, next=None)
+                if _is_wanted(row, station, kind, since):
+                    if len(found) == asked.limit:
+                        return PageOf[EventView].model_construct(items=found, next=cursor_of(at, at, name))
+                    found.append(_view(row))
+                at = row.sequence
+            looked_at += len(rows)
+            # Times of several nodes differ by little: nothing older than a whole page is asked for.
+            is_over = newest and since is not None and all(row.created_at < since for row in rows)
+            if len(rows) < PAGE or is_over:
+                return PageOf[EventView].model_construct(items=found, next=None)
+        return PageOf[EventView].model_construct(items=found, next=cursor_of(at, at, name))
 
     return router
 
@@ -80,22 +111,22 @@ class EventView(View):
     body: Any
 
 
-class _Listed:
-    """An event with its place in the list."""
+def _is_wanted(row: EventRow, station: str | None, kind: str | None, since: int | None) -> bool:
+    return (
+        (station is None or row.station == station)
+        and (kind is None or row.kind == kind or (kind.endswith(".") and row.kind.startswith(kind)))
+        and (since is None or row.created_at >= since)
+    )
 
-    def __init__(self, row: EventRow) -> None:
-        self.id = row.sequence
-        self._row = row
 
-    def view(self) -> EventView:
-        row = self._row
-        return EventView(
-            id=str(row.sequence),
-            station=row.station,
-            kind=row.kind,
-            created_at=row.created_at,
-            body=msgspec.json.decode(row.body),
-        )
+def _view(row: EventRow) -> EventView:
+    return EventView(
+        id=str(row.sequence),
+        station=row.station,
+        kind=row.kind,
+        created_at=row.created_at,
+        body=msgspec.json.decode(row.body),
+    )
 
 
 class _Stream(StreamingResponse):
@@ -149,8 +180,16 @@ async def _position(feed: EventFeed, sequence: int | None) -> int:
 async def _text(feed: EventFeed, after: int) -> AsyncIterator[bytes]:
     # A first line at once: the reader knows that it is being served, and so do proxies in between.
     yield b": chargewright events\n\n"
+    clock = asyncio.get_running_loop().time
+    told_at = clock()
     async for rows in feed.pages(after):
-        yield b"".join(map(_event, rows)) if rows else b": nothing new\n\n"
+        if rows:
+            yield b"".join(map(_event, rows))
+        elif clock() - told_at >= KEEP_ALIVE_SECONDS:
+            yield b": nothing new\n\n"
+        else:
+            continue
+        told_at = clock()
 
 
 def _event(row: EventRow) -> bytes:

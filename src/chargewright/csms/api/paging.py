@@ -15,7 +15,7 @@ from chargewright.csms.api.models import View
 from chargewright.csms.storage.base import Storage
 from chargewright.csms.storage.rows.base import Row
 
-__all__ = ["DEFAULT_LIMIT", "LARGEST_LIMIT", "PageAsked", "PageOf", "PageQuery", "page_of", "read_page"]
+__all__ = ["DEFAULT_LIMIT", "LARGEST_LIMIT", "PageAsked", "PageOf", "PageQuery", "cursor_of", "page_of", "read_page"]
 
 DEFAULT_LIMIT: Final = 100
 LARGEST_LIMIT: Final = 500
@@ -109,7 +109,7 @@ async def page_of(
     if len(rows) > asked.limit:
         rows.pop()
         last: Any = rows[-1]
-        following = _cursor(getattr(last, order), last.id, name)
+        following = cursor_of(getattr(last, order), last.id, name)
     return PageOf[Shown].model_construct(items=[show(row) for row in rows], next=following)
 
 
@@ -134,7 +134,8 @@ async def read_page(
     return await page_of(full_name, asked, read, show, order=order, is_text=is_text)
 
 
-def _cursor(value: Any, row_id: int, name: str) -> str:
+def cursor_of(value: Any, row_id: int, name: str) -> str:
+    """The `next` of a page of the list `name` that ends with that (order value, id)."""
     content = msgspec.json.encode((value, row_id, _check(name)))
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
 

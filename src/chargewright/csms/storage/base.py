@@ -245,6 +245,9 @@ class Storage(Protocol):
     async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
         """The next events that every reader may see: never one with an open transaction before it."""
 
+    async def events_before(self, sequence: int, limit: int) -> list[EventRow]:
+        """The visible events before that one, the newest first."""
+
     async def last_event_sequence(self) -> int:
         """The sequence of the newest visible event, 0 when there is none."""
 

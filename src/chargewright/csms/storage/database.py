@@ -26,6 +26,7 @@ from chargewright.csms.storage.base import (
     StorageError,
     Unit,
 )
+from chargewright.csms.storage.event_reading import event_row, next_events, previous_events
 from chargewright.csms.storage.journal import GroupCommitJournal
 from chargewright.csms.storage.mapping import MAPPINGS
 from chargewright.csms.storage.personal_data import PLACES, TEXT_COLUMNS, find_texts
@@ -292,22 +293,15 @@ class Database(ABC):
 
     async def events_after(self, sequence: int, limit: int) -> list[EventRow]:
         """The next events that every reader may see: never one with an open transaction before it."""
-        rows = await self._select_prepared(
-            "events after", self._next_events, {"sequence_after": sequence, "rows": limit}
-        )
-        return [
-            EventRow(sequence=row[0], station=row[1], kind=row[2], created_at=row[3], body=msgspec.Raw(row[4].encode()))
-            for row in rows
-        ]
+        values = {"sequence_after": sequence, "rows": limit}
+        rows = await self._select_prepared("events after", lambda: self._visible_events(next_events()), values)
+        return [event_row(row) for row in rows]
 
-    def _next_events(self) -> Select[Any]:
-        return self._visible_events(
-            select(event.c.sequence, station.c.identity, event.c.kind, event.c.created_at, event.c.body)
-            .select_from(event.outerjoin(station, station.c.id == event.c.station_id))
-            .where(event.c.sequence > placeholder("sequence_after", event.c.sequence, 0))
-            .order_by(event.c.sequence)
-            .limit(limit_to(0))
-        )
+    async def events_before(self, sequence: int, limit: int) -> list[EventRow]:
+        """The visible events before that one, the newest first."""
+        values = {"sequence_before": sequence, "rows": limit}
+        rows = await self._select_prepared("events before", lambda: self._visible_events(previous_events()), values)
+        return [event_row(row) for row in rows]
 
     async def last_event_sequence(self) -> int:
         """The sequence of the newest visible event, 0 when there is none."""
