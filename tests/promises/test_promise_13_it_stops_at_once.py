@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.csms.wire import WireStation, eventually
+from tests.databases import TestDatabase
 from tests.nodes import OnDatabase
 
 from chargewright.csms.app import Csms
@@ -217,3 +218,34 @@ async def test_promise_13_one_at_a_time_and_not_before_it_was_silent(serve: OnDa
             assert (await wire.exchange("Heartbeat", {}))[0] == 3, "the second one waits for the first one's answer"
             await answer(wire, call_id, {"status": "Accepted"})
         await desk.quiet(wire)
+
+
+async def test_promise_13_what_an_outage_interrupted_is_done_when_it_is_over(
+    serve: OnDatabase, database: TestDatabase
+) -> None:
+    desk = await Desk.on(serve, storage_grace_seconds=0.5, storage_probe_seconds=0.1, readmission_per_second=50)
+    desk.services.local_lists._ledger._confirm_seconds = 0.5  # type: ignore[attr-defined]
+
+    async def entries() -> AsyncIterator[list[WantedEntry]]:
+        yield [WantedEntry(id_tag=f"T{number}") for number in range(60)]
+
+    await desk.services.local_lists.wanted.put(scope_of(desk.row.id), "first", entries)
+    async with desk.station() as wire:
+        await wire.boot()
+        await answer(wire, await called(wire, "GetConfiguration"), {})
+        await answer(wire, await called(wire, "GetLocalListVersion"), {"listVersion": 0})
+        await answer(wire, await called(wire, "SendLocalList"), {"status": "Accepted"})
+        await called(wire, "SendLocalList")
+        async with database.blocked():
+            await wire.send(json.dumps([2, "status", "StatusNotification", STATUS]))
+            assert await asyncio.wait_for(wire.closed(), 30) == 1013
+            await eventually(lambda: desk.row.id not in desk.parts.automation._running, 30)
+            assert desk.services.local_lists._states[desk.row.id].state == "sending", "it could not be noted"
+            assert desk.services.local_lists.state_of(desk.row.id).state == "behind"
+    await eventually(lambda: desk.csms.not_ready() is None, 60)
+    async with desk.station() as wire:
+        await answer(wire, await called(wire, "GetConfiguration"), {})
+        await answer(wire, await called(wire, "GetLocalListVersion"), {"listVersion": 1})
+        for _ in range(2):
+            await answer(wire, await called(wire, "SendLocalList"), {"status": "Accepted"})
+        await eventually(desk.is_in_step)
