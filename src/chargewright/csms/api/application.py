@@ -33,6 +33,7 @@ from chargewright.csms.api.station_records import station_records
 from chargewright.csms.api.stations import stations
 from chargewright.csms.api.transaction_stops import transaction_stops
 from chargewright.csms.api.transactions import transactions
+from chargewright.csms.api.upgrades import StationsElsewhere
 
 __all__ = ["PREFIX", "RESOURCES", "create_api"]
 
@@ -76,6 +77,9 @@ def create_api(parts: ApiParts) -> FastAPI:
     api.add_middleware(BodyLimit)
     api.add_middleware(KeyFirst, key=key, prefix=PREFIX)
     api.add_middleware(UrlLimit)
+    listening = {"ws": parts.settings.ocpp, "wss": parts.settings.ocpps}
+    addresses = {scheme: address for scheme, address in listening.items() if address != "off"}
+    api.add_middleware(StationsElsewhere, addresses=addresses)
     api.include_router(probes(parts.not_ready))
     for resource in RESOURCES:
         api.include_router(

@@ -24,6 +24,9 @@ class _Protocol(HttpToolsProtocol):
 
     _unfinished_bytes = 0
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: the application answers these, and knows better what to say than which library to install."""
+
     def data_received(self, data: bytes) -> None:
         self._unfinished_bytes += len(data)
         super().data_received(data)
