@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 
 from tests.cli.ctl.conftest import Ctl, json_of
+from tests.cli.ctl.listing_station import listing_station
+
+from chargewright.csms.app import Csms
 
 
 async def test_what_is_wanted_can_be_set_dropped_and_read_from_a_file(ctl: Ctl, tmp_path: Path) -> None:
@@ -25,6 +28,16 @@ async def test_a_group_wants_too(ctl: Ctl) -> None:
     done = json_of(await ctl("configurations", "want", "--group", "yard", "--set", "VendorLamp=on", "--json"))
     assert done == {"values": {"VendorLamp": "on"}}
     assert json_of(await ctl("configurations", "wanted", "--group", "yard", "--json")) == done
+
+
+async def test_what_a_station_does_not_take_is_a_failure(ctl: Ctl, server: Csms) -> None:
+    async with listing_station(f"ws://{server.addresses.ocpp[0]}", "A1"):
+        assert (await ctl("configurations", "apply", "A1")).exit_code == 0
+        wanted = ("want", "A1", "--set", "LocalAuthListEnabled=false")
+        assert (await ctl("configurations", *wanted, "--force")).exit_code == 0
+        refused = await ctl("configurations", "apply", "A1", "--json")
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout)["state"] == "refused"
 
 
 async def test_what_is_wrong_is_said(ctl: Ctl, tmp_path: Path) -> None:

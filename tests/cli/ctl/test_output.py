@@ -22,7 +22,20 @@ def test_what_a_station_sent_does_not_steer_the_terminal(capsys: pytest.CaptureF
 
 def test_cells_are_words_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     print_page(PAGE, {"at": "at", "is": "is", "more": "more", "absent": "absent"}, as_json=False)
-    assert capsys.readouterr().out.splitlines()[1].split() == ["-", "yes", '{"x":', "1}", "-"]
+    assert capsys.readouterr().out.splitlines()[1].split() == ["-", "yes", "x", "1", "-"]
+
+    nested = {"outcome": "refused", "details": {}, "seconds": 1.5, "stops": [{"id": "3", "reason": None}, {"id": "4"}]}
+    print_item({"it": nested, "nothing": [], "groups": ["a", "b"]}, as_json=False)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "it       outcome refused, seconds 1.5, stops (id 3); (id 4)",
+        "nothing  -",
+        "groups   a; b",
+    ]
+
+
+def test_an_empty_list_is_said_to_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    print_page({"items": [], "next": None}, {"at": "at"}, as_json=False)
+    assert capsys.readouterr().out == "None.\n"
 
 
 def test_json_is_what_was_given(capsys: pytest.CaptureFixture[str]) -> None:

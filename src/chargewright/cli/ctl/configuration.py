@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chargewright.cli.ctl.client import asking, path
+from chargewright.cli.ctl.client import ExitCode, asking, path
 from chargewright.cli.ctl.output import Columns, Json, print_item, print_json, print_page
 
 __all__ = ["app"]
@@ -24,6 +24,8 @@ COLUMNS: Columns = {
 }
 # A station may have to be asked key by key.
 READ_SECONDS = 600.0
+# States in which a station lacks something that is wanted.
+LACKING = frozenset({"drifted", "refused", "unreadable"})
 
 _Station = Annotated[str, typer.Argument(help="Identity of the station.")]
 _Group = Annotated[str | None, typer.Option(help="A group instead of a station.")]
@@ -52,10 +54,12 @@ def read(context: typer.Context, station: _Station, json: Json = False) -> None:
 
 @app.command()
 def apply(context: typer.Context, station: _Station, json: Json = False) -> None:
-    """Give a station what is wanted of it now."""
+    """Give a station what is wanted of it now. Exit code 1: it has not got all of it; the state says why."""
     with asking(context) as api:
         found = api.ask("POST", path("stations", station, "configuration", "apply"), answer_seconds=READ_SECONDS)
         _print(found, False, json)
+    if found["state"] in LACKING:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command()

@@ -32,6 +32,9 @@ def print_page(page: Mapping[str, Any], columns: Columns, *, as_json: bool) -> N
     for item in items:
         table.add_row(*(_cell(_of(item, column)) for column in columns.values()))
     console = _console()
+    if not items:
+        console.print(Text("None."))
+        return
     console.print(table)
     if page["next"] is not None:
         console.print(Text(f"There is more; --all shows everything, --limit more than {len(items)}."))
@@ -78,11 +81,25 @@ def _cell(value: Any) -> Text:
         text = "-"
     elif isinstance(value, bool):
         text = "yes" if value else "no"
-    elif isinstance(value, dict | list):
-        text = json.dumps(value, ensure_ascii=False)
     else:
-        text = str(value)
+        text = _words(value)
     return Text(_printable(text), overflow="fold")
+
+
+def _words(value: Any) -> str:
+    """Nested values as people write them: members that say nothing are left out."""
+    if isinstance(value, dict):
+        said = {name: each for name, each in value.items() if each is not None and each not in ([], {})}
+        return ", ".join(f"{name} {_inner(each)}" for name, each in said.items()) or "-"
+    if isinstance(value, list):
+        return "; ".join(_inner(each) for each in value) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
+
+
+def _inner(value: Any) -> str:
+    return f"({_words(value)})" if isinstance(value, dict) else _words(value)
 
 
 def _printable(text: str) -> str:

@@ -21,7 +21,7 @@ COLUMNS: Columns = {
     "model": "model",
     "firmware": "firmwareVersion",
     "last seen": "lastSeenAt",
-    "clock off (s)": "clockOffsetSeconds",
+    "clock off (s)": lambda station: _rounded(station["clockOffsetSeconds"]),
     "groups": lambda station: ", ".join(station["groups"]),
 }
 ATTEMPTS: Columns = {
@@ -119,7 +119,7 @@ def register(
         body = {"identity": identity} | _members(
             security_profile, password_env, registration, automatic, tolerance, time_zone, maximum_power, ping_interval
         )
-        print_item(api.ask("POST", "/stations", body=body), as_json=json)
+        _print_password(api.ask("POST", "/stations", body=body), json)
 
 
 @app.command()
@@ -181,7 +181,7 @@ def register_attempt(
     """Register the station of an attempt; a password that is made for it is shown this once."""
     with asking(context) as api:
         body = _members(security_profile, password_env)
-        print_item(api.ask("POST", path("stations", "attempts", attempt, "register"), body=body), as_json=json)
+        _print_password(api.ask("POST", path("stations", "attempts", attempt, "register"), body=body), json)
 
 
 @app.command("list-data-transfers")
@@ -230,6 +230,20 @@ def _list(
     with asking(context) as api:
         page = _page(api, identity, what, limit, everything)
         print_page(page, columns, as_json=as_json)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)
+
+
+def _print_password(station: dict[str, Any], as_json: bool) -> None:
+    """A station that is new: what was made for it first, and nothing of what cannot be known yet."""
+    if as_json:
+        print_item(station, as_json=True)
+        return
+    first = {name: station[name] for name in ("identity", "password") if station.get(name) is not None}
+    rest = {name: value for name, value in station.items() if value is not None and value != [] and name not in first}
+    print_item(first | rest, as_json=False)
 
 
 def _page(api: Api, identity: str, what: str, limit: int, everything: bool) -> dict[str, Any]:
