@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.csms.gate import Gate
 from tests.csms.wire import PASSWORD, WireStation, eventually
 from tests.databases import TestDatabase
 from tests.nodes import StartNode
@@ -216,3 +217,22 @@ async def test_what_is_being_written_here_is_read_afterwards_and_what_cannot_be_
 
 def tag(name: str) -> Any:
     return msgspec.Raw(json.dumps({"idTag": name}).encode())
+
+
+async def test_what_an_operator_writes_meanwhile_is_neither_refused_nor_set_back(nodes: list[Any]) -> None:
+    first, _ = nodes
+    admin = services(first).station_admin
+    changes = services(first).credential_changes
+    read = Gate(changes.recall)
+    changes.recall = read  # type: ignore[method-assign]
+    recalling = asyncio.create_task(admin.recall("A1"))
+    await asyncio.wait_for(read.is_reached.wait(), 20)
+    writing = asyncio.create_task(admin.change("A1", {"automatic": False}, None))
+    await eventually(lambda: "A1" in admin._busy)
+    read.is_open.set()
+    with pytest.raises(Conflict):
+        await recalling
+    await writing
+    assert not row(first).automatic
+    await admin.recall("A1")
+    assert not row(first).automatic

@@ -71,14 +71,16 @@ class IdTagsService(Service):
     async def recall(self, id_tag: str) -> None:
         """Read the tag again, which another node may have written. Raises `StorageError`, and `Conflict` while it is
         being written here."""
-        with self._writing(id_tag):
-            rows = await self._storage.page(IdTagRow, {"id_tag_key": id_tag.casefold()}, limit=1)
-            known = self._directory.id_tag(id_tag)
-            if rows and rows[0] != known:
-                self._directory.put_id_tag(rows[0])
-                await self._active.watch(rows[0].id_tag)
-            elif not rows and known is not None:
-                self._directory.remove_id_tag(id_tag)
+        known, key = self._directory.id_tag(id_tag), id_tag.casefold()
+        rows = await self._storage.page(IdTagRow, {"id_tag_key": key}, limit=1)
+        # Not by `_writing`: an operator's request must not be refused because of this.
+        if key in self._busy or self._directory.id_tag(id_tag) is not known:
+            raise Conflict("This id tag is being written.")
+        if rows and rows[0] != known:
+            self._directory.put_id_tag(rows[0])
+            await self._active.watch(rows[0].id_tag)
+        elif not rows and known is not None:
+            self._directory.remove_id_tag(id_tag)
 
     async def _put(self, row: IdTagRow) -> IdTagRow:
         await self._ledger.write(NO_STATION, row, make_event("id_tag.changed", {"idTag": row.id_tag}))

@@ -118,6 +118,7 @@ class StationAdminService(Service):
         self._refusal = refusal
         self._entropy = entropy
         self._busy: set[str] = set()
+        self._recalling: set[str] = set()  # identities whose rows are being read again, and not written meanwhile
         self._removed: dict[int, str] = {}  # identities of those out of service, by row id
         self.on_registered: list[Callable[[StationRow], None]] = []
         self.on_changed: list[Callable[[StationRow], None]] = []
@@ -276,31 +277,35 @@ class StationAdminService(Service):
     async def recall(self, identity: str) -> None:
         """Read the station again, which another node may have written, and what is on its way to it. Raises
         `StorageError`, and `Conflict` while it is being written here."""
-        with self._writing(identity):
-            rows = await self._storage.page(StationDetailRow, {"identity": identity}, limit=1)
-            if not rows:
+        rows = await self._storage.page(StationDetailRow, {"identity": identity}, limit=1)
+        if not rows:
+            return
+        self._recalling.add(identity)
+        async with self._credential_changes.writing(rows[0].id):
+            (row,) = await self._storage.page(StationDetailRow, {"id": rows[0].id}, limit=1)
+            await self._credential_changes.recall(row.id)
+            # Not by `_writing`: an operator's request must not be refused because of this.
+            if identity in self._busy or identity not in self._recalling:
+                raise Conflict(f"The station {identity!r} is being written.")
+            self._recalling.discard(identity)
+            known = self._directory.station(identity)
+            if row.removed_at is not None:
+                if known is not None:
+                    self._forget(known)
                 return
-            async with self._credential_changes.writing(rows[0].id):
-                (row,) = await self._storage.page(StationDetailRow, {"id": rows[0].id}, limit=1)
-                await self._credential_changes.recall(row.id)
-                known = self._directory.station(identity)
-                if row.removed_at is not None:
-                    if known is not None:
-                        self._forget(known)
-                    return
-                is_new = known is None
-                if known is None:
-                    stored = {name: getattr(row, name) for name in StationRow.__struct_fields__}
-                    known = self._directory.put_stored(StationRow(**stored))
-                    self._removed.pop(known.id, None)
-                is_changed = any(getattr(known, column) != getattr(row, column) for column in _COLUMNS)
-                for column in _COLUMNS:
-                    setattr(known, column, getattr(row, column))
-                if row.booted:
-                    known.booted = True
-                    self._directory.accepted(known)
-                elif known.security_profile != 0:
-                    self._directory.invite(known)
+            is_new = known is None
+            if known is None:
+                stored = {name: getattr(row, name) for name in StationRow.__struct_fields__}
+                known = self._directory.put_stored(StationRow(**stored))
+                self._removed.pop(known.id, None)
+            is_changed = any(getattr(known, column) != getattr(row, column) for column in _COLUMNS)
+            for column in _COLUMNS:
+                setattr(known, column, getattr(row, column))
+            if row.booted:
+                known.booted = True
+                self._directory.accepted(known)
+            elif known.security_profile != 0:
+                self._directory.invite(known)
         if is_new or is_changed:
             for act in self.on_changed:
                 act(known)
@@ -339,6 +344,7 @@ class StationAdminService(Service):
         if identity in self._busy:
             raise Conflict(f"The station {identity!r} is being written by another request: look, then try again.")
         self._busy.add(identity)
+        self._recalling.discard(identity)
         try:
             yield
         finally:

@@ -119,17 +119,16 @@ class WantedLists:
     async def recall(self, scope: str) -> None:
         """Read again which list is wanted of the scope, which another node may have written. Raises `StorageError`,
         and `Conflict` while a list is being written here."""
-        if self._lock.locked():
+        known = self._lists.get(scope)
+        rows = await self._storage.page(LocalListRow, {"scope": scope}, limit=1)
+        # Without the lock: an operator's request must not be refused because of this.
+        if self._lock.locked() or self._lists.get(scope) is not known:
             raise Conflict("A wanted list is being written.")
-        async with self._lock:
-            rows = await self._storage.page(LocalListRow, {"scope": scope}, limit=1)
-            known = self._lists.get(scope)
-            if not rows:
-                self._lists.pop(scope, None)
-            elif known is None or known.version <= rows[0].version:
-                self._lists[scope] = rows[0]
-            is_news = self._lists.get(scope) != known
-        if is_news:
+        if not rows:
+            self._lists.pop(scope, None)
+        elif known is None or known.version <= rows[0].version:
+            self._lists[scope] = rows[0]
+        if self._lists.get(scope) != known:
             self.on_change(scope)
 
     async def follow(self, keys: Iterable[str]) -> None:
