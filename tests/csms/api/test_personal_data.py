@@ -35,12 +35,16 @@ async def test_export_and_pseudonym(bench: Workbench, client: httpx.AsyncClient)
     )
     exported = (await client.post("/api/v1/personal-data/export", json={"idTag": TAG.lower()})).json()
     assert exported["alsoWrittenAs"] == [TAG]
-    assert [row["meter_stop"] for row in exported["transactions"]] == [1200]
-    assert "id" not in exported["transactions"][0]
+    assert [row["meterStop"] for row in exported["transactions"]] == [1200]
+    (transaction,) = exported["transactions"]
+    assert not {"id", "stationId", "idTagKey", "startInstant"} & set(transaction)
+    assert (transaction["station"], transaction["timestampAsSent"]) == ("A1", "t")
+    assert transaction["startedAt"] == "1970-01-01T00:00:00.000Z"
+    assert [stop["station"] for stop in exported["stops"]] == ["A1"]
     done = (await client.post("/api/v1/personal-data/pseudonymise", json={"idTag": TAG})).json()
     assert done["changed"]["charging_transaction.id_tag"] == 1
     again = (await client.post("/api/v1/personal-data/export", json={"idTag": done["pseudonym"]})).json()
-    assert [row["meter_stop"] for row in again["transactions"]] == [1200]
+    assert [row["meterStop"] for row in again["transactions"]] == [1200]
     assert (await client.post("/api/v1/personal-data/export", json={"idTag": TAG})).status_code == 404
 
 
