@@ -194,8 +194,9 @@ def rest() -> str:
         "`Authorization: Bearer <key>`; names are camelCase, times RFC 3339 in UTC, ids texts without meaning, and a\n"
         "station's id is its identity. Lists have `limit` (100 unless told, 500 at most) and `cursor`, and answer\n"
         '`{"items": […], "next": "…"}`; `next` is the cursor of the next page, `null` on the last. Errors are problem\n'
-        "details (RFC 9457) with a sentence in `detail`; those of 422 name each wrong part in `errors`. 503 has\n"
-        "`Retry-After`. How commands end is told in\n"
+        "details (RFC 9457) with a sentence in `detail`; those of 422 name each wrong part in `errors`, query\n"
+        "parameters that a route does not have among them; a body without `Content-Type: application/json` gets 415.\n"
+        "503 has `Retry-After`. How commands end is told in\n"
         "[operate from the command line](../how-to/operate-from-the-command-line.md#send-a-command).\n\n"
         "Inside v1 nothing is removed, required anew or given another type: what has been promised is kept beside the\n"
         "tests, and a test compares (`tools/openapi.py`).\n"
