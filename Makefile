@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGE := chargewright
+# Processes for the tests. They wait for disks, sockets and each other more than they compute.
+WORKERS ?= 3
 
 .PHONY: help install run test check fix bench bench-large fuzz soak docs clean
 help:
@@ -35,7 +37,7 @@ run: $(STAMP)
 	$(BIN)/chargewright up
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .

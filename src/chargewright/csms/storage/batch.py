@@ -103,7 +103,8 @@ class _Collector:
         self.boots: dict[int, Row] = {}
 
     def collect(self, units: Sequence[Unit]) -> None:
-        # Not an attribute: an object with its own bound methods, and all these units, would wait for the garbage collector.
+        # Not an attribute: an object that keeps its own bound methods, and with it all these units, would wait for the
+        # garbage collector.
         collect: dict[type, Callable[[Unit, Any], None]] = {
             ClaimRecord: self._claim,
             DisconnectRecord: self._disconnect,
