@@ -25,6 +25,7 @@ _UNIT: Final = ChargingRateUnitType
 _TENTH: Final = Decimal("0.1")
 # Down: a limit that was converted never allows more than the one that was set.
 _DOWN: Final = decimal.Context(prec=28, rounding=decimal.ROUND_FLOOR)
+_NEAREST: Final = decimal.Context(prec=28, rounding=decimal.ROUND_HALF_EVEN)
 
 
 class DirectCurrent(enum.Enum):
@@ -55,6 +56,10 @@ class Limit(msgspec.Struct, frozen=True, gc=False):
 
 
 UNLIMITED: Final = Limit()
+
+
+# What a result is exact to, whatever was divided and added before.
+_EXACT: Final = Decimal("1E-12")
 
 
 class Supply(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,8 +118,11 @@ class Supply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def one_decimal(value: Decimal) -> Decimal:
-    """Rounded down to one decimal place, the most that may be sent (§7.14)."""
-    return _DOWN.quantize(value, _TENTH)
+    """Rounded down to one decimal place, the most that may be sent (§7.14).
+
+    What thirds of several connectors lose when they are added up is not rounded down: 19.999… is 20.
+    """
+    return _DOWN.quantize(_NEAREST.quantize(value, _EXACT), _TENTH)
 
 
 def convert(

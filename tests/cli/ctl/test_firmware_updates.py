@@ -34,7 +34,7 @@ async def test_a_certificate_and_a_signature_make_it_signed(ctl: Ctl, server: Cs
         assert (made["signed"], made["requestId"]) == (True, station.request_id)
         station.refuses = True
         refused = await ctl("firmware-updates", "add", "A1", LOCATION, "--force")
-        assert (refused.exit_code, "signingCertificate" in refused.stderr) == (1, True)
+        assert (refused.exit_code, "--signing-certificate" in refused.stderr) == (1, True)
 
 
 async def test_what_is_wrong_is_said_by_exit_codes(ctl: Ctl) -> None:

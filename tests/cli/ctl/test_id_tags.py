@@ -18,7 +18,7 @@ async def test_a_tag_from_registration_to_removal(ctl: Ctl) -> None:
     assert (await ctl("id-tags", "remove", "card")).exit_code == 0
     gone = await ctl("id-tags", "show", "card")
     assert gone.exit_code == 4
-    assert "list" in gone.stderr.splitlines()[-1]
+    assert "There is no id tag 'card'. (404)" in gone.stderr
 
 
 async def test_a_table_for_people_shows_what_there_is(ctl: Ctl) -> None:

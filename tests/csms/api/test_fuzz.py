@@ -61,7 +61,8 @@ class Dice:
             elif parameter["in"] == "query" and self.random.random() < 0.4:
                 query[parameter["name"]] = str(self.value(parameter["schema"]))
         # Nobody waits here for stations that are not there.
-        query |= {"timeout_seconds": "0.01"} if "/commands/" in path else {}
+        if any(parameter["name"] == "timeout_seconds" for parameter in operation.get("parameters", [])):
+            query["timeout_seconds"] = "0.01"
         more: dict[str, Any] = {"params": query}
         for media in operation.get("requestBody", {}).get("content", {}).values():
             more["json"] = self.value(media.get("schema", {}))
@@ -94,6 +95,6 @@ async def test_no_request_breaks_the_server(database: str, request: pytest.Fixtu
                         assert body["status"] == answer.status_code
                         assert body["detail"]
     # The dice do not only make what is refused at the door.
-    assert answers[200] > 50
-    assert answers[404] > 50
-    assert answers[422] > 50
+    assert answers[200] > 40
+    assert answers[404] > 100
+    assert answers[422] > 100
