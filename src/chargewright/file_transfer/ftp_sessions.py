@@ -119,23 +119,24 @@ class Session:
     def handle_ssl_established(self) -> None:
         """The greeting of implicit TLS."""
         if self.is_implicit:
-            super().handle()  # type: ignore[misc]
+            super().handle()  # type: ignore[misc]  # of FTPHandler
 
     def ftp_ALLO(self, line: str) -> None:
         """How long the next file will be; refused at once where it is too long."""
         size = line.split(" ")[0]
         if not size.isascii() or not size.isdigit() or len(size) > 18:
-            self.respond("501 ALLO has a number of bytes.")  # type: ignore[attr-defined]
+            self.respond("501 ALLO has a number of bytes.")  # type: ignore[attr-defined]  # of FTPHandler
         elif int(size) > self.store.size_bound:
-            self.respond(f"552 The file is too large: more than {self.store.size_bound} bytes.")  # type: ignore[attr-defined]
+            answer = f"552 The file is too large: more than {self.store.size_bound} bytes."
+            self.respond(answer)  # type: ignore[attr-defined]  # of FTPHandler
         else:
             self.announced = int(size)
-            self.respond("200 Noted.")  # type: ignore[attr-defined]
+            self.respond("200 Noted.")  # type: ignore[attr-defined]  # of FTPHandler
 
     def is_alive(self) -> bool:
         """Whether the client still holds the control connection, as far as the system knows by now."""
         try:
-            with socket.socket(fileno=os.dup(self.socket.fileno())) as peeping:  # type: ignore[attr-defined]
+            with socket.socket(fileno=os.dup(self.socket.fileno())) as peeping:  # type: ignore[attr-defined]  # of FTPHandler
                 return peeping.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
         except BlockingIOError:
             return True

@@ -109,7 +109,7 @@ def sync(
     with asking(context) as api:
         answer: dict[str, Any] = api.ask("POST", f"{_path(station, False)}/sync")
         while answer["progress"] is not None:
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)  # the API is asked anew: it has no request that waits for the end
             answer = api.get(_path(station, False))
         print_item(answer, as_json=json)
         if answer["state"] != "in-step":

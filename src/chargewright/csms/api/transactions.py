@@ -118,6 +118,7 @@ class Closing(Body):
     """Default: the last register that is known, else meterStart."""
     timestamp: InstantIn | None = None
     """Default: the instant of that register, else that of the start."""
+    # The words of the enumeration, so that the document of the API lists them; mypy wants them written out.
     reason: Literal[tuple(reason.value for reason in Reason)] = Reason.OTHER.value  # type: ignore[valid-type]
     note: _Note | None = None
 

@@ -43,6 +43,8 @@ CHORE: Final = "local list"
 TRIES: Final = 8
 # How many id tags are looked at together after they changed.
 FOLLOWED: Final = 500
+# Until the database is asked again that was away: nobody tells when it is back.
+STORAGE_PAUSE_SECONDS: Final = 5.0
 _PAGE: Final = 1_000
 
 _log = structlog.get_logger(__name__)
@@ -287,12 +289,17 @@ class LocalListsService(Service):
                     is_first = False
                 while self._changed_tags:
                     keys = list(self._changed_tags)[:FOLLOWED]
-                    await self.wanted.follow(keys)
+                    # Before following: a tag that changes meanwhile is to be followed again.
                     for key in keys:
                         del self._changed_tags[key]
+                    try:
+                        await self.wanted.follow(keys)
+                    except BaseException:
+                        self._changed_tags.update(dict.fromkeys(keys))
+                        raise
             except StorageError as error:
                 _log.warning("local lists do not follow their id tags yet; again soon", error=str(error))
-                await asyncio.sleep(5.0)
+                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
                 continue
             self._tags_changed.clear()
             if not self._changed_tags:

@@ -155,7 +155,7 @@ class WantedLists:
             if stale:
                 await self.follow(stale)
             after = (rows[-1].id, rows[-1].id)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # between pages of a long list, stations have their turn
 
     # What senders read.
 
@@ -244,7 +244,7 @@ class WantedLists:
             ]
             if dead:
                 await self._ledger.write(NO_STATION, *dead)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # between pages of a long list, stations have their turn
 
     async def _finish(self, row: LocalListRow) -> LocalListRow:
         base = await self._forget_graves(row)
@@ -318,7 +318,7 @@ async def _checked(chunks: AsyncIterator[Sequence[WantedEntry]]) -> frozenset[st
             number += 1
             if number > ENTRIES_LIMIT:
                 raise InvalidValue("entries", f"more than {ENTRIES_LIMIT}", f"at most {ENTRIES_LIMIT} entries")
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # between pages of a long list, stations have their turn
     return frozenset(keys)
 
 

@@ -25,18 +25,18 @@ class Ageing:
             f"SELECT o.row_id FROM (SELECT {row_id} AS row_id, {at} AS at FROM {table} {where}"  # noqa: S608  # names
             f"ORDER BY {order} LIMIT (SELECT size FROM k)) o WHERE o.at < (SELECT before FROM k)"
         )
-        text = f"DELETE FROM {table} WHERE {row_id} IN ({self.old}) RETURNING {row_id}"  # noqa: S608
+        text = f"DELETE FROM {table} WHERE {row_id} IN ({self.old}) RETURNING {row_id}"  # noqa: S608  # names
         self.steps = [self._statement(table, text, returns=True)]
 
     def first(self, table: str, column: str) -> "Ageing":
         """Remove what refers to the rows before them: rows of `table` whose `column` has their id."""
-        self.steps.insert(0, self._statement(table, f"DELETE FROM {table} WHERE {column} IN ({self.old})"))  # noqa: S608
+        self.steps.insert(0, self._statement(table, f"DELETE FROM {table} WHERE {column} IN ({self.old})"))  # noqa: S608  # names
         return self
 
     def first_entries(self, table: str, columns: str, source: str, source_columns: str) -> "Ageing":
         """Remove the entries of an index in the form of a table."""
         text = (
-            f"DELETE FROM {table} WHERE ({columns}) IN (SELECT {source_columns} FROM {source} WHERE id IN ({self.old}))"  # noqa: S608
+            f"DELETE FROM {table} WHERE ({columns}) IN (SELECT {source_columns} FROM {source} WHERE id IN ({self.old}))"  # noqa: S608  # names
         )
         self.steps.insert(0, self._statement(table, text))
         return self
