@@ -344,3 +344,26 @@ def test_whatever_happens_the_station_has_the_wanted_list_in_the_end(
         await office.close()
 
     asyncio.run(play())
+
+
+async def test_a_tag_that_changes_while_it_is_being_followed_is_followed_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked, twice = office.wanted.follow, 0, asyncio.Event()
+
+    async def follow(keys: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            office.directory.put_id_tag(IdTagRow(id=1, id_tag="AA", blocked=True))
+        else:
+            twice.set()
+        return await real(keys)
+
+    monkeypatch.setattr(office.wanted, "follow", follow)
+    task = asyncio.create_task(office.lists.work()["local lists follow id tags"]())  # type: ignore[arg-type]
+    office.directory.put_id_tag(IdTagRow(id=1, id_tag="AA"))
+    async with asyncio.timeout(10):
+        await twice.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
