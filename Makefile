@@ -8,7 +8,7 @@ PACKAGE := chargewright
 # Processes for the tests. They wait for disks, sockets and each other more than they compute.
 WORKERS ?= 3
 
-.PHONY: help install run test check fix bench bench-large fuzz soak docs clean
+.PHONY: help install run test check fix explore bench bench-large fuzz soak docs clean
 help:
 	@echo "make run      a central system and three charging stations, live in the terminal (Ctrl-C ends it)"
 	@echo "make test     the tests"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench    speed as ratios, measured side by side; bench/results/latest.json"
 	@echo "make bench-large  lists over 20 million meter values on PostgreSQL, 2 million on SQLite: half an hour, 20 GB of disk"
 	@echo "make fuzz     wrong frames for five minutes and each database (FUZZ_SECONDS=, FUZZ_SEED=)"
+	@echo "make explore  the tests with generated examples, new ones each time"
 	@echo "make soak     the long fault runs"
 	@echo "make docs     generate the reference pages from the code"
 
@@ -63,6 +64,9 @@ fuzz: $(STAMP)
 	@echo "seed $(FUZZ_SEED)"
 	CHARGEWRIGHT_FUZZ_SECONDS=$(FUZZ_SECONDS) CHARGEWRIGHT_FUZZ_SEED=$(FUZZ_SEED) \
 	  $(BIN)/python -m pytest -q tests/faults/test_fuzz.py
+
+explore: $(STAMP)
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -n $(WORKERS) $$(grep -rl hypothesis tests --include='test_*.py')
 
 soak: $(STAMP)
 	$(BIN)/python -m pytest -q -m soak --timeout 7200

@@ -1,13 +1,21 @@
-"""What holds for every test: time is summed per folder, and a test that is left out says why."""
+"""What holds for every test: time is summed per folder, a test that is left out says why, and generated examples are the
+same each time, unless `make explore` looks for what nobody has thought of."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 pytest_plugins = ["tests.databases", "tests.nodes"]
+
+# A change that is red must be red because of the change: examples follow from the test alone unless asked otherwise.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore", derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 TESTS = Path(__file__).parent
 # pytest's own words where a mark gives none.

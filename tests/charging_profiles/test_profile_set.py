@@ -269,8 +269,10 @@ def test_nothing_changes_before_the_next_change(scene: Scene, connector: int, se
     assert horizon > now
     for instant in [*range(now, min(horizon, now + 100 * SECOND), SECOND), horizon - 1]:
         assert scene.profiles.limit_at(connector, instant, since) == limit
+    # What was installed after `now` counts from there only when its time has come: then the change may be too early.
+    is_set_back = any(profile.installed_at > now for profile in scene.profiles)
     # A thousand changes that change nothing take months with the few profiles of a scene.
-    if change is not None and change < now + 30 * DAY * SECOND:
+    if change is not None and change < now + 30 * DAY * SECOND and not is_set_back:
         # Without a start of charging, every question counts as one: the same start for both.
         assert scene.profiles.limit_at(connector, change, now if since is None else since) != limit
 

@@ -117,8 +117,8 @@ class ProfileSet:
     def next_change(self, connector_id: int, at: int, charging_since: int | None = None) -> int | None:
         """The first instant after `at` from which `limit_at` may say something else; None when there is none.
 
-        Never too late; too early only where the limit stays the same over a thousand changes of schedule or more, or
-        where charging begins after `at`.
+        Never too late; too early only where the limit stays the same over a thousand changes of schedule or more, and
+        where the clock was set back behind what a schedule counts from: a begin of charging, or an installation.
         """
         walk = self.walk(connector_id, at, charging_since)
         limit, end = walk.at(at)

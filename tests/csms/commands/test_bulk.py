@@ -115,6 +115,8 @@ async def test_cancelling_is_one_unit_for_many(bench: Workbench) -> None:
     until = bench.clock.now_microseconds() + 3600 * 1_000_000
     stations = await desk(bench).select(Selection(all=True))
     sent = await desk(bench).bulk(stations, Selection(all=True), CLEAR, keep_until=until)
+    written = await bench.rows("SELECT station_id FROM command ORDER BY id")
+    assert [row[0] for row in written] == [station.id for station in stations]
     (first,) = await bench.rows("SELECT command_id FROM command ORDER BY id LIMIT 1")
     await desk(bench).cancel(first[0])
     await bench.settle()

@@ -151,8 +151,10 @@ class BulkCommands:
         step = max(1, min(_PAGE, UNIT_BYTES // size))
         for begin in range(0, len(stations), step):
             rows: list[CommandRow] = []
-            for station in stations[begin : begin + step]:
-                row = msgspec.structs.replace(first, command_id=self._new_id(), station_id=station.id)
+            part = stations[begin : begin + step]
+            # Rows are written in the order of their keys: sorted ones keep the stations in their order.
+            for station, command_id in zip(part, sorted(self._new_id() for _ in part), strict=True):
+                row = msgspec.structs.replace(first, command_id=command_id, station_id=station.id)
                 reason = self._why_not(station, keep_until)
                 records += (row,) if reason is None else self._ended(row, bulk, request, reason)
                 if reason is None:
