@@ -1,5 +1,7 @@
-"""What holds for every test: time is summed per folder, a test that is left out says why, and generated examples are the
-same each time, unless `make explore` looks for what nobody has thought of."""
+"""What holds for every test: time is summed per folder, and a test that is left out says why.
+
+Generated examples are the same each time, unless `make explore` looks for what nobody has thought of.
+"""
 
 import os
 from collections import Counter

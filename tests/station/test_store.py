@@ -76,8 +76,8 @@ def test_a_commit_is_whole_or_not_at_all_and_nests(path: Path) -> None:
 
 def test_it_is_durable_at_each_commit(path: Path) -> None:
     with StationStore(path, Random(1)) as store:
-        assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
-        assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert store.database._db.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert store.database._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_killed_process_leaves_what_it_committed(path: Path) -> None:

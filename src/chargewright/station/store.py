@@ -1,13 +1,10 @@
-"""What survives a power cut: one SQLite file per station.
+"""What one station remembers over power cuts.
 
-Every change is committed before the method returns (WAL, synchronous=FULL), unless several are put into one commit with
-`atomically`. A second process on the same file is refused.
+Every change is durable when the method returns, or with the next commit of a file that is shared (`database`).
 """
 
-import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -15,66 +12,21 @@ from typing import Final, Self
 
 import msgspec
 
-from chargewright.errors import ChargewrightError
+from chargewright.station.database import StationDatabase, StationStoreError
 
-__all__ = ["Availability", "QueuedMessage", "StationStore", "StationStoreError", "StoredTransaction"]
+__all__ = ["Availability", "QueuedMessage", "Records", "StationStore", "StationStoreError", "StoredTransaction"]
 
-SCHEMA_VERSION: Final = 1
-SCHEMA: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE configuration (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE availability (connector_id INTEGER PRIMARY KEY, is_operative INTEGER NOT NULL, scheduled INTEGER);
-CREATE TABLE register (connector_id INTEGER PRIMARY KEY, register_wh REAL NOT NULL, kept_at TEXT NOT NULL);
-CREATE TABLE charging_transaction (
-    key INTEGER PRIMARY KEY AUTOINCREMENT,
-    connector_id INTEGER NOT NULL,
-    id_tag TEXT NOT NULL,
-    parent_id_tag TEXT,
-    state TEXT NOT NULL,
-    transaction_id INTEGER,
-    started_at TEXT NOT NULL,
-    meter_start_wh INTEGER NOT NULL
-);
-CREATE TABLE sample (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, transaction_key INTEGER NOT NULL, meter_value BLOB NOT NULL
-);
-CREATE INDEX sample_of_transaction ON sample (transaction_key, sequence);
-CREATE TABLE queue (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    transaction_key INTEGER,
-    action TEXT NOT NULL,
-    payload BLOB NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    parked_because TEXT
-);
-"""
-
-# What is appended to the path of the file that names the process.
-PROCESS_FILE: Final = ".pid"
-
-ALL_TRANSACTIONS: Final = """
-SELECT key, connector_id, id_tag, parent_id_tag, state, transaction_id, started_at, meter_start_wh
-FROM charging_transaction ORDER BY key"""
-TRANSACTION_BY_KEY: Final = """
-SELECT key, connector_id, id_tag, parent_id_tag, state, transaction_id, started_at, meter_start_wh
-FROM charging_transaction WHERE key = ?"""
-WHOLE_QUEUE: Final = """
-SELECT sequence, transaction_key, action, payload, attempts, parked_because FROM queue ORDER BY sequence"""
-QUEUE_HEAD: Final = """
-SELECT sequence, transaction_key, action, payload, attempts, parked_because FROM queue
-WHERE parked_because IS NULL ORDER BY sequence LIMIT 1"""
-
-
-class StationStoreError(ChargewrightError):
-    """The station's file cannot be used; names the file and the reason."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+_TRANSACTION: Final = (
+    "SELECT key, connector_id, id_tag, parent_id_tag, state, transaction_id, started_at, meter_start_wh"
+    " FROM charging_transaction"
+)
+ALL_TRANSACTIONS: Final = f"{_TRANSACTION} WHERE station = ? ORDER BY key"
+TRANSACTION_BY_KEY: Final = f"{_TRANSACTION} WHERE key = ?"
+_QUEUE: Final = (
+    "SELECT sequence, transaction_key, action, payload, attempts, parked_because FROM queue WHERE station = ?"
+)
+WHOLE_QUEUE: Final = f"{_QUEUE} ORDER BY sequence"
+QUEUE_HEAD: Final = f"{_QUEUE} AND parked_because IS NULL ORDER BY sequence LIMIT 1"
 
 
 class Availability(msgspec.Struct, frozen=True):
@@ -108,62 +60,84 @@ class StoredTransaction(msgspec.Struct, frozen=True):
     meter_start_wh: int
 
 
-class StationStore:
-    """The memory of one station. `path` `":memory:"` is for simulations, and lives as long as this object.
+class Records:
+    """Named values of one kind, for blocks that remember something of their own; sorted by name."""
 
-    `random` gives a new file its instance name, which keeps message ids unique when a file is thrown away.
+    def __init__(self, database: StationDatabase, station: int, kind: str) -> None:
+        self._db = database
+        self._station = station
+        self._kind = kind
+
+    def get(self, name: str) -> bytes | None:
+        """One value."""
+        rows = self._db.read(
+            "SELECT value FROM record WHERE station = ? AND kind = ? AND name = ?", (self._station, self._kind, name)
+        )
+        return rows[0][0] if rows else None
+
+    def put(self, name: str, value: bytes) -> None:
+        """Keep a value, in place of one with the same name."""
+        self._db.write("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)", (self._station, self._kind, name, value))
+
+    def put_many(self, items: Iterable[tuple[str, bytes]]) -> None:
+        """Keep many, all or none."""
+        self._db.write_many(
+            "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)",
+            ((self._station, self._kind, name, value) for name, value in items),
+        )
+
+    def remove(self, name: str) -> None:
+        """Forget one; nothing happens when it is not there."""
+        self._db.write(
+            "DELETE FROM record WHERE station = ? AND kind = ? AND name = ?", (self._station, self._kind, name)
+        )
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._db.write("DELETE FROM record WHERE station = ? AND kind = ?", (self._station, self._kind))
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """All names and values."""
+        yield from self._db.read(
+            "SELECT name, value FROM record WHERE station = ? AND kind = ? ORDER BY name", (self._station, self._kind)
+        )
+
+    def count(self) -> int:
+        """How many there are."""
+        rows = self._db.read("SELECT count(*) FROM record WHERE station = ? AND kind = ?", (self._station, self._kind))
+        return int(rows[0][0])
+
+
+class StationStore:
+    """The memory of one station: a file of its own, or its part of a shared one.
+
+    `random` gives a new memory its instance name, which keeps message ids unique when a file is thrown away.
     """
 
-    def __init__(self, path: Path | str, random: Random) -> None:
-        self.path = str(path)
-        self._depth = 0
-        # Opened and used on the event loop's thread; commits are short and ordered, which a thread would only blur.
-        try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
-        except sqlite3.Error as error:
-            reason = f"{error}; is {Path(self.path).parent} a directory that can be written?"
-            raise StationStoreError(self.path, reason) from error
-        try:
-            self._prepare(random)
-            self._sign()
-        except sqlite3.Error as error:
-            self._db.close()
-            raise StationStoreError(self.path, self._in_use() if "locked" in str(error) else str(error)) from error
-        except StationStoreError:
-            self._db.close()
-            raise
-        except OSError as error:
-            self._db.close()
-            raise StationStoreError(f"{self.path}{PROCESS_FILE}", f"cannot be written: {error.strerror}") from error
+    def __init__(self, place: Path | str | StationDatabase, random: Random, identity: str = "") -> None:
+        self._owns = not isinstance(place, StationDatabase)
+        self._db = place if isinstance(place, StationDatabase) else StationDatabase(place)
+        with self.atomically():
+            rows = self._db.read("SELECT key FROM station WHERE identity = ?", (identity,))
+            self._station = (
+                int(rows[0][0]) if rows else self._db.write("INSERT INTO station (identity) VALUES (?)", (identity,))
+            )
+            if not self.meta("instance", ""):
+                self.set_meta("instance", f"{random.getrandbits(40):010x}")
 
-    def _prepare(self, random: Random) -> None:
-        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        journal = self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        self._db.execute("PRAGMA synchronous=FULL")
-        synchronous = self._db.execute("PRAGMA synchronous").fetchone()[0]
-        if self.path != ":memory:" and (journal, synchronous) != ("wal", 2):
-            raise StationStoreError(self.path, f"cannot be made durable: journal {journal}, synchronous {synchronous}")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StationStoreError(self.path, f"written by a newer version (schema {version}, known {SCHEMA_VERSION})")
-        if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-            self.set_meta("instance", f"{random.getrandbits(40):010x}")
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._db.path
 
-    def _sign(self) -> None:
-        """Leave our process id beside the file, for whoever is refused; SQLite's lock lets nobody look inside."""
-        if self.path != ":memory:":
-            Path(self.path + PROCESS_FILE).write_text(f"{os.getpid()}\n", encoding="ascii")
+    @property
+    def database(self) -> StationDatabase:
+        """The file, open."""
+        return self._db
 
-    def _in_use(self) -> str:
-        try:
-            holder = Path(self.path + PROCESS_FILE).read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            holder = "unknown"
-        return (
-            f"another process runs this station (process {holder}); "
-            "stop that one, or choose another identity or data directory (--id, --data)"
-        )
+    def records(self, kind: str) -> Records:
+        """Named values of that kind."""
+        return Records(self._db, self._station, kind)
 
     def claim(self, product: str, connectors: int) -> None:
         """Remember at the first use whose memory this is; raises `StationStoreError` when it is another product's.
@@ -188,37 +162,24 @@ class StationStore:
         self.close()
 
     def close(self) -> None:
-        """Release the file. Idempotent."""
-        self._db.close()
+        """Release the file, unless it is shared. Idempotent."""
+        if self._owns:
+            self._db.close()
 
-    @contextmanager
-    def atomically(self) -> Iterator[None]:
+    def atomically(self) -> AbstractContextManager[None]:
         """Put all changes made inside into one commit; nests. Nothing is kept when the body raises."""
-        if self._depth:
-            yield
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        self._depth += 1
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        else:
-            self._db.execute("COMMIT")
-        finally:
-            self._depth -= 1
+        return self._db.atomically()
 
     # Names and counters.
 
     def meta(self, name: str, default: str) -> str:
         """A single remembered value."""
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return default if row is None else str(row[0])
+        rows = self._db.read("SELECT value FROM meta WHERE station = ? AND name = ?", (self._station, name))
+        return str(rows[0][0]) if rows else default
 
     def set_meta(self, name: str, value: str) -> None:
         """Remember a single value."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        self._db.write("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (self._station, name, value))
 
     def next_boot(self) -> int:
         """Count this start of the station; the first is 1."""
@@ -231,39 +192,45 @@ class StationStore:
 
     def configuration(self) -> dict[str, str]:
         """Changed keys and their values."""
-        return dict(self._db.execute("SELECT name, value FROM configuration"))
+        return dict(self._db.read("SELECT name, value FROM configuration WHERE station = ?", (self._station,)))
 
     def set_configuration(self, name: str, value: str) -> None:
         """Keep a changed key."""
-        self._db.execute("INSERT OR REPLACE INTO configuration VALUES (?, ?)", (name, value))
+        self._db.write("INSERT OR REPLACE INTO configuration VALUES (?, ?, ?)", (self._station, name, value))
 
     # Availability and meters.
 
     def availability(self, connector_id: int) -> Availability:
         """What was last kept for a connector (0 = the station)."""
-        row = self._db.execute(
-            "SELECT is_operative, scheduled FROM availability WHERE connector_id = ?", (connector_id,)
-        ).fetchone()
-        return Availability() if row is None else Availability(bool(row[0]), None if row[1] is None else bool(row[1]))
+        rows = self._db.read(
+            "SELECT is_operative, scheduled FROM availability WHERE station = ? AND connector_id = ?",
+            (self._station, connector_id),
+        )
+        if not rows:
+            return Availability()
+        is_operative, scheduled = rows[0]
+        return Availability(bool(is_operative), None if scheduled is None else bool(scheduled))
 
     def set_availability(self, connector_id: int, availability: Availability) -> None:
         """Keep what ChangeAvailability asked for."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO availability VALUES (?, ?, ?)",
-            (connector_id, availability.is_operative, availability.scheduled),
+        self._db.write(
+            "INSERT OR REPLACE INTO availability VALUES (?, ?, ?, ?)",
+            (self._station, connector_id, availability.is_operative, availability.scheduled),
         )
 
     def register(self, connector_id: int) -> tuple[float, datetime | None]:
         """Where the meter stood when it was last kept, in Wh, and when that was."""
-        row = self._db.execute(
-            "SELECT register_wh, kept_at FROM register WHERE connector_id = ?", (connector_id,)
-        ).fetchone()
-        return (0.0, None) if row is None else (float(row[0]), _moment(row[1]))
+        rows = self._db.read(
+            "SELECT register_wh, kept_at FROM register WHERE station = ? AND connector_id = ?",
+            (self._station, connector_id),
+        )
+        return (float(rows[0][0]), _moment(rows[0][1])) if rows else (0.0, None)
 
     def set_register(self, connector_id: int, register_wh: float, kept_at: datetime) -> None:
         """Keep a meter's register."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO register VALUES (?, ?, ?)", (connector_id, register_wh, _text(kept_at))
+        self._db.write(
+            "INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?)",
+            (self._station, connector_id, register_wh, _text(kept_at)),
         )
 
     # Transactions.
@@ -272,13 +239,13 @@ class StationStore:
         self, connector_id: int, id_tag: str, parent_id_tag: str | None, state: str, started_at: datetime, meter_wh: int
     ) -> StoredTransaction:
         """Open a transaction; its key is ours alone and never on the wire."""
-        cursor = self._db.execute(
-            "INSERT INTO charging_transaction (connector_id, id_tag, parent_id_tag, state, started_at, meter_start_wh)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (connector_id, id_tag, parent_id_tag, state, _text(started_at), meter_wh),
+        key = self._db.write(
+            "INSERT INTO charging_transaction"
+            " (station, connector_id, id_tag, parent_id_tag, state, started_at, meter_start_wh)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._station, connector_id, id_tag, parent_id_tag, state, _text(started_at), meter_wh),
         )
-        assert cursor.lastrowid is not None
-        return self.transaction(cursor.lastrowid)
+        return self.transaction(key)
 
     def transaction(self, key: int) -> StoredTransaction:
         """One transaction; raises `StationStoreError` when it is not there."""
@@ -289,53 +256,52 @@ class StationStore:
 
     def transactions(self) -> list[StoredTransaction]:
         """All that are not wholly reported, oldest first."""
-        return self._transactions(ALL_TRANSACTIONS, ())
+        return self._transactions(ALL_TRANSACTIONS, (self._station,))
 
     def _transactions(self, query: str, parameters: tuple[object, ...]) -> list[StoredTransaction]:
         return [
             StoredTransaction(key, connector_id, id_tag, parent, state, transaction_id, _moment(started_at), meter_wh)
-            for key, connector_id, id_tag, parent, state, transaction_id, started_at, meter_wh in self._db.execute(
+            for key, connector_id, id_tag, parent, state, transaction_id, started_at, meter_wh in self._db.read(
                 query, parameters
             )
         ]
 
     def update_transaction(self, key: int, *, state: str, transaction_id: int | None) -> None:
         """Move a transaction to another state, with the id known by now."""
-        self._db.execute(
+        self._db.write(
             "UPDATE charging_transaction SET state = ?, transaction_id = ? WHERE key = ?", (state, transaction_id, key)
         )
 
     def remove_transaction(self, key: int) -> None:
         """Forget a transaction that is wholly reported, with its samples."""
         with self.atomically():
-            self._db.execute("DELETE FROM sample WHERE transaction_key = ?", (key,))
-            self._db.execute("DELETE FROM charging_transaction WHERE key = ?", (key,))
+            self._db.write("DELETE FROM sample WHERE transaction_key = ?", (key,))
+            self._db.write("DELETE FROM charging_transaction WHERE key = ?", (key,))
 
     def add_sample(self, transaction_key: int, meter_value: bytes) -> None:
         """Keep one MeterValue (JSON) for `StopTransaction.transactionData`."""
-        self._db.execute(
+        self._db.write(
             "INSERT INTO sample (transaction_key, meter_value) VALUES (?, ?)", (transaction_key, meter_value)
         )
 
     def samples(self, transaction_key: int) -> list[tuple[int, bytes]]:
         """Sequence number and JSON of the kept samples, oldest first."""
-        return self._db.execute(
+        return self._db.read(
             "SELECT sequence, meter_value FROM sample WHERE transaction_key = ? ORDER BY sequence", (transaction_key,)
-        ).fetchall()
+        )
 
     def remove_sample(self, sequence: int) -> None:
         """Forget one sample."""
-        self._db.execute("DELETE FROM sample WHERE sequence = ?", (sequence,))
+        self._db.write("DELETE FROM sample WHERE sequence = ?", (sequence,))
 
     # The queue of transaction messages.
 
     def enqueue(self, transaction_key: int | None, action: str, payload: bytes) -> int:
         """Put a message at the end; returns its sequence number."""
-        cursor = self._db.execute(
-            "INSERT INTO queue (transaction_key, action, payload) VALUES (?, ?, ?)", (transaction_key, action, payload)
+        return self._db.write(
+            "INSERT INTO queue (station, transaction_key, action, payload) VALUES (?, ?, ?, ?)",
+            (self._station, transaction_key, action, payload),
         )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
 
     def queue_head(self) -> QueuedMessage | None:
         """The oldest message that is not parked."""
@@ -347,23 +313,26 @@ class StationStore:
         return self._queue(WHOLE_QUEUE)
 
     def _queue(self, query: str) -> list[QueuedMessage]:
-        return [QueuedMessage(*row) for row in self._db.execute(query)]
+        return [QueuedMessage(*row) for row in self._db.read(query, (self._station,))]
 
     def queue_length(self) -> int:
         """How many messages wait (parked ones do not wait)."""
-        return int(self._db.execute("SELECT count(*) FROM queue WHERE parked_because IS NULL").fetchone()[0])
+        rows = self._db.read(
+            "SELECT count(*) FROM queue WHERE station = ? AND parked_because IS NULL", (self._station,)
+        )
+        return int(rows[0][0])
 
     def count_attempt(self, sequence: int, attempts: int) -> None:
         """Keep how often a message was refused."""
-        self._db.execute("UPDATE queue SET attempts = ? WHERE sequence = ?", (attempts, sequence))
+        self._db.write("UPDATE queue SET attempts = ? WHERE sequence = ?", (attempts, sequence))
 
     def park(self, sequence: int, reason: str) -> None:
         """Set a message aside for good; it stays readable in `queue`."""
-        self._db.execute("UPDATE queue SET parked_because = ? WHERE sequence = ?", (reason, sequence))
+        self._db.write("UPDATE queue SET parked_because = ? WHERE sequence = ?", (reason, sequence))
 
     def dequeue(self, sequence: int) -> None:
         """Forget a message that was answered."""
-        self._db.execute("DELETE FROM queue WHERE sequence = ?", (sequence,))
+        self._db.write("DELETE FROM queue WHERE sequence = ?", (sequence,))
 
 
 def _text(moment: datetime) -> str:

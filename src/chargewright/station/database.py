@@ -1,0 +1,265 @@
+"""The file in which stations remember: one station's own, or one that a whole fleet shares.
+
+WAL, synchronous=FULL. Alone, every change is committed before the method that makes it returns, unless several are put
+into one commit with `atomically`. Shared, the changes of many stations are committed together a moment later, and
+`when_durable` tells when: nothing that speaks of a change may leave before. A second process on one file is refused.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+from chargewright.errors import ChargewrightError
+from chargewright.station.hardware.interface import Timer
+
+__all__ = ["PROCESS_FILE", "StationDatabase", "StationStoreError"]
+
+SCHEMA_VERSION: Final = 2
+SCHEMA: Final = """
+CREATE TABLE station (key INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
+CREATE TABLE meta (station INTEGER, name TEXT, value TEXT NOT NULL, PRIMARY KEY (station, name)) WITHOUT ROWID;
+CREATE TABLE configuration (
+    station INTEGER, name TEXT, value TEXT NOT NULL, PRIMARY KEY (station, name)
+) WITHOUT ROWID;
+CREATE TABLE availability (
+    station INTEGER, connector_id INTEGER, is_operative INTEGER NOT NULL, scheduled INTEGER,
+    PRIMARY KEY (station, connector_id)
+) WITHOUT ROWID;
+CREATE TABLE register (
+    station INTEGER, connector_id INTEGER, register_wh REAL NOT NULL, kept_at TEXT NOT NULL,
+    PRIMARY KEY (station, connector_id)
+) WITHOUT ROWID;
+CREATE TABLE charging_transaction (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    station INTEGER NOT NULL,
+    connector_id INTEGER NOT NULL,
+    id_tag TEXT NOT NULL,
+    parent_id_tag TEXT,
+    state TEXT NOT NULL,
+    transaction_id INTEGER,
+    started_at TEXT NOT NULL,
+    meter_start_wh INTEGER NOT NULL
+);
+CREATE INDEX transaction_of_station ON charging_transaction (station, key);
+CREATE TABLE sample (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, transaction_key INTEGER NOT NULL, meter_value BLOB NOT NULL
+);
+CREATE INDEX sample_of_transaction ON sample (transaction_key, sequence);
+CREATE TABLE queue (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    station INTEGER NOT NULL,
+    transaction_key INTEGER,
+    action TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    parked_because TEXT
+);
+CREATE INDEX queue_of_station ON queue (station, sequence);
+CREATE TABLE record (
+    station INTEGER, kind TEXT, name TEXT, value BLOB NOT NULL, PRIMARY KEY (station, kind, name)
+) WITHOUT ROWID;
+"""
+# What a file of version 1 held was one station's, the first of version 2.
+_OLD_TABLES: Final = ("meta", "configuration", "availability", "register", "charging_transaction", "sample", "queue")
+_CARRIED_OVER: Final = """
+INSERT INTO station VALUES (1, '');
+INSERT INTO meta SELECT 1, name, value FROM old_meta;
+INSERT INTO configuration SELECT 1, name, value FROM old_configuration;
+INSERT INTO availability SELECT 1, connector_id, is_operative, scheduled FROM old_availability;
+INSERT INTO register SELECT 1, connector_id, register_wh, kept_at FROM old_register;
+INSERT INTO charging_transaction SELECT key, 1, connector_id, id_tag, parent_id_tag, state, transaction_id, started_at,
+    meter_start_wh FROM old_charging_transaction;
+INSERT INTO sample SELECT sequence, transaction_key, meter_value FROM old_sample;
+INSERT INTO queue SELECT sequence, 1, transaction_key, action, payload, attempts, parked_because FROM old_queue;
+-- Numbers that were given once are never given again, or an old message could overtake.
+UPDATE sqlite_sequence SET seq = (SELECT max(old.seq) FROM sqlite_sequence AS old
+    WHERE old.name IN (sqlite_sequence.name, 'old_' || sqlite_sequence.name));
+INSERT INTO sqlite_sequence (name, seq) SELECT substr(name, 5), seq FROM sqlite_sequence AS old
+    WHERE name LIKE 'old\\_%' ESCAPE '\\' AND substr(name, 5) NOT IN (SELECT name FROM sqlite_sequence);
+"""
+
+# What is appended to the path of the file that names the process.
+PROCESS_FILE: Final = ".pid"
+# How long changes of a shared file are gathered before they are committed together.
+GATHER_SECONDS: Final = 0.01
+
+
+class StationStoreError(ChargewrightError):
+    """The station's file cannot be used; names the file and the reason."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class StationDatabase:
+    """An open file. `path` `":memory:"` is for simulations, and lives as long as this object.
+
+    With `call_later`, that of the event loop, it is shared: changes are gathered for `GATHER_SECONDS` and committed
+    together. Raises `StationStoreError` when the file cannot be used.
+    """
+
+    def __init__(
+        self, path: Path | str, *, call_later: Callable[[float, Callable[[], None]], Timer] | None = None
+    ) -> None:
+        self.path = str(path)
+        self.commits = 0
+        self._call_later = call_later
+        self._depth = 0
+        self._timer: Timer | None = None
+        self._waiting: list[Callable[[], None]] = []
+        # Opened and used on the event loop's thread; commits are short and ordered, which a thread would only blur.
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
+        except sqlite3.Error as error:
+            reason = f"{error}; is {Path(self.path).parent} a directory that can be written?"
+            raise StationStoreError(self.path, reason) from error
+        try:
+            self._prepare()
+            self._sign()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise StationStoreError(self.path, self._in_use() if "locked" in str(error) else str(error)) from error
+        except StationStoreError:
+            self._db.close()
+            raise
+        except OSError as error:
+            self._db.close()
+            raise StationStoreError(f"{self.path}{PROCESS_FILE}", f"cannot be written: {error.strerror}") from error
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        journal = self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        self._db.execute("PRAGMA synchronous=FULL")
+        synchronous = self._db.execute("PRAGMA synchronous").fetchone()[0]
+        if self.path != ":memory:" and (journal, synchronous) != ("wal", 2):
+            raise StationStoreError(self.path, f"cannot be made durable: journal {journal}, synchronous {synchronous}")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StationStoreError(self.path, f"written by a newer version (schema {version}, known {SCHEMA_VERSION})")
+        if version < SCHEMA_VERSION:
+            before = after = ""
+            if version == 1:
+                before = "DROP INDEX sample_of_transaction;" + "".join(
+                    f"ALTER TABLE {name} RENAME TO old_{name};" for name in _OLD_TABLES
+                )
+                after = _CARRIED_OVER + "".join(f"DROP TABLE old_{name};" for name in _OLD_TABLES)
+            self._db.executescript(
+                f"BEGIN IMMEDIATE; {before} {SCHEMA} {after} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+            )
+
+    def _sign(self) -> None:
+        """Leave our process id beside the file, for whoever is refused; SQLite's lock lets nobody look inside."""
+        if self.path != ":memory:":
+            Path(self.path + PROCESS_FILE).write_text(f"{os.getpid()}\n", encoding="ascii")
+
+    def _in_use(self) -> str:
+        try:
+            holder = Path(self.path + PROCESS_FILE).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            holder = "unknown"
+        return (
+            f"another process runs this station (process {holder}); "
+            "stop that one, or choose another identity or data directory (--id, --data)"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether changes become durable a moment after they were made."""
+        return self._call_later is not None
+
+    @property
+    def bytes_written(self) -> int:
+        """How many bytes SQLite has written for changes so far: pages of its log, 0 in memory."""
+        wal = Path(f"{self.path}-wal")
+        return wal.stat().st_size if self.path != ":memory:" and wal.exists() else 0
+
+    def close(self) -> None:
+        """Commit what was gathered, and release the file. Idempotent."""
+        self.commit()
+        self._db.close()
+
+    # Changes.
+
+    @contextmanager
+    def atomically(self) -> Iterator[None]:
+        """All changes made inside, or none when the body raises; nests."""
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        self._begin()
+        self._db.execute("SAVEPOINT change")
+        self._depth = 1
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO change")
+            raise
+        finally:
+            self._depth = 0
+            self._db.execute("RELEASE change")
+            if not self.is_shared:
+                self.commit()
+
+    def write(self, statement: str, parameters: Sequence[object] = ()) -> int:
+        """One change; returns the row id of what was inserted."""
+        self._begin()
+        cursor = self._db.execute(statement, parameters)
+        if not self._depth and not self.is_shared:
+            self.commit()
+        return cursor.lastrowid or 0
+
+    def write_many(self, statement: str, parameters: Iterator[Sequence[object]]) -> None:
+        """One statement for many rows, all or none."""
+        with self.atomically():
+            self._db.executemany(statement, parameters)
+
+    def read(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """All rows; changes that are not committed yet are seen."""
+        return self._db.execute(query, parameters).fetchall()
+
+    def when_durable(self, callback: Callable[[], None]) -> None:
+        """Call it once everything that was changed so far is on disk: at once, or after the commit to come."""
+        if self._waiting or (self.is_shared and self._db.in_transaction):
+            self._waiting.append(callback)
+        else:
+            callback()
+
+    def commit(self) -> None:
+        """Make durable what was gathered, and tell those who wait for it. Does nothing where nothing was changed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+            self.commits += 1
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
+
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+            if self._call_later is not None:
+                self._timer = self._call_later(GATHER_SECONDS, self._gathered)
+
+    def _gathered(self) -> None:
+        self._timer = None
+        self.commit()
