@@ -9,6 +9,7 @@ import structlog
 from tests.station.timers import Timers
 
 from chargewright.protocol.v16.core import Reason
+from chargewright.protocol.v16.security_events import SecurityEvent
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.context import Authorization, CallFailed, CallFailure, Context
 from chargewright.station.hardware.interface import MeterReading
@@ -26,6 +27,7 @@ class Bench:
         self.configuration = StationConfiguration(made, self.store)
         self.is_online = True
         self.calls: list[Any] = []
+        self.security_events: list[tuple[SecurityEvent, str]] = []
         self.answers: list[Any] = []
         self.context = Context(
             station_id="CW",
@@ -39,6 +41,7 @@ class Bench:
             call_later=self.timers.call_later,
             spawn=_run_now,
             log=structlog.get_logger(),
+            note_security_event=lambda kind, tech_info="": self.security_events.append((kind, tech_info)),
         )
 
     async def _call(self, request: Any, response: Any, *, is_triggered: bool = False) -> Any:

@@ -14,7 +14,8 @@ from chargewright.errors import ConfigurationError
 from chargewright.protocol.v16.base import UNSET
 from chargewright.protocol.v16.configuration_keys import CONFIGURATION_KEYS
 from chargewright.protocol.v16.core import ChangeConfigurationRequest, GetConfigurationRequest
-from chargewright.station.configuration import KEYS, StationConfiguration
+from chargewright.station.configuration import StationConfiguration
+from chargewright.station.keys import KEYS
 from chargewright.station.product import Bounds, Product
 from chargewright.station.store import StationStore
 

@@ -12,7 +12,7 @@ from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStat
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.station.connector import EV_SIDE_DISCONNECTED, Connector
 from chargewright.station.context import Authorization, StatusReport
-from chargewright.station.hardware.interface import Outlet
+from chargewright.station.hardware.interface import NO_OFFER, Offer, Outlet
 from chargewright.station.hardware.simulated import SimulatedConnector
 
 ALICE = Authorization("ALICE", AuthorizationStatus.ACCEPTED, "FAMILY")
@@ -230,8 +230,8 @@ def test_after_shut_down_nothing_closes_the_contactor_again() -> None:
     subject = Subject()
     subject.charge()
     subject.connector.shut_down()
-    subject.hardware.offer(0.0)
-    subject.hardware.offer(16.0)
+    subject.hardware.offer(NO_OFFER)
+    subject.hardware.offer(Offer(16.0, 11_040.0, 3))
     assert not subject.hardware.is_closed
 
 

@@ -55,6 +55,7 @@ def with_link(main: Callable[[Link, Line], Any], commands: dict[str, Any] | None
             lambda: RpcConnection(Role.STATION, ACTIONS, new_call_id=lambda: f"id-{next(numbers)}", offered=served),
             asyncio.get_running_loop().call_later,
             served,
+            lambda callback: callback(),
             structlog.get_logger(),
         )
         line = Line()

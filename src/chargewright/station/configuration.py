@@ -3,11 +3,7 @@
 Listing a key is a promise that changing it changes something; the rest are answered as unknown.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
-
-import msgspec
 
 from chargewright.errors import ConfigurationError
 from chargewright.protocol.v16.base import UNSET
@@ -19,148 +15,11 @@ from chargewright.protocol.v16.core import (
     GetConfigurationResponse,
     KeyValue,
 )
-from chargewright.station.product import Bounds, Product
+from chargewright.station.keys import KEYS, Key
+from chargewright.station.product import Product
 from chargewright.station.store import StationStore
 
-__all__ = ["KEYS", "Key", "StationConfiguration"]
-
-# Gives the standard form of a value, or None when it may not be set.
-Check = Callable[[str, Product], str | None]
-Default = Callable[[Product], str]
-
-# Wire texts may be 500 characters; more digits than this are no sensible integer and would not fit 64 bits.
-_INTEGER: Final = re.compile(r"\+?[0-9]{1,9}")
-_ROTATION: Final = re.compile(r"([0-9]{1,3})\.(NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)")
-
-
-class Key(msgspec.Struct, frozen=True):
-    """One configuration key.
-
-    `check` is None for a key that cannot be written; `is_read_only` may add to that for a product. `after_reboot`: the
-    change takes effect at the next connection only. `exists` tells which products have it.
-    """
-
-    name: str
-    default: Default
-    check: Check | None = None
-    after_reboot: bool = False
-    exists: Callable[[Product], bool] = lambda product: True
-    is_read_only: Callable[[Product], bool] = lambda product: False
-
-
-def _boolean(value: str, product: Product) -> str | None:
-    return value.lower() if value.lower() in ("true", "false") else None
-
-
-def _measurand_list(name: str) -> Check:
-    def check(value: str, product: Product) -> str | None:
-        # Enumerations are case-sensitive (§2.2). An empty list is allowed; one unknown name refuses all (§3.16.4).
-        items = [item.strip() for item in value.split(",")] if value.strip() else []
-        rule = product.measurand_lists[name]
-        is_legal = len(items) <= rule.max_length and all(item in rule.allowed for item in items)
-        return ",".join(items) if is_legal else None
-
-    return check
-
-
-def _phase_rotation(value: str, product: Product) -> str | None:
-    items = [item.strip() for item in value.split(",")] if value.strip() else []
-    matches = [_ROTATION.fullmatch(item) for item in items]
-    if any(match is None or int(match[1]) > len(product.outlets) for match in matches):
-        return None
-    return ",".join(items)
-
-
-def _integer(name: str, least: int) -> Check:
-    def check(value: str, product: Product) -> str | None:
-        if not _INTEGER.fullmatch(value.strip()):
-            return None
-        number = int(value)
-        bounds = product.bounds.get(name, Bounds())
-        # 0 turns a function off, whatever the maker's least interval is.
-        is_off = number == 0 and least == 0
-        is_within = number >= max(least, bounds.least or 0) and (bounds.most is None or number <= bounds.most)
-        return str(number) if is_off or is_within else None
-
-    return check
-
-
-def _fixed(value: str) -> Default:
-    return lambda product: value
-
-
-def _number(name: str, default: int, least: int, *, after_reboot: bool = False) -> Key:
-    return Key(name, _fixed(str(default)), _integer(name, least), after_reboot)
-
-
-def _measurands(name: str, default: str) -> tuple[Key, Key]:
-    def has_list(product: Product) -> bool:
-        return name in product.measurand_lists
-
-    return (
-        Key(name, _fixed(default), _measurand_list(name), exists=has_list),
-        Key(f"{name}MaxLength", lambda product: str(product.measurand_lists[name].max_length), exists=has_list),
-    )
-
-
-def _profiles(product: Product) -> str:
-    return "Core,RemoteTrigger" if product.has_remote_trigger else "Core"
-
-
-def _has_only_fixed_cables(product: Product) -> bool:
-    return all(outlet.has_fixed_cable for outlet in product.outlets)
-
-
-_REGISTER: Final = "Energy.Active.Import.Register"
-
-KEYS: Final[tuple[Key, ...]] = (
-    Key(
-        "AllowOfflineTxForUnknownId",
-        _fixed("false"),
-        _boolean,
-        exists=lambda product: product.allows_offline_unknown_tags,
-    ),
-    Key("AuthorizeRemoteTxRequests", _fixed("true"), _boolean),
-    _number("ClockAlignedDataInterval", 0, 0),
-    _number("ConnectionTimeOut", 120, 0),
-    Key(
-        "ConnectorPhaseRotation",
-        lambda product: ",".join(
-            f"{number}.{'NotApplicable' if outlet.is_dc else 'Unknown'}"
-            for number, outlet in enumerate(product.outlets, start=1)
-        ),
-        _phase_rotation,
-    ),
-    Key("ConnectorPhaseRotationMaxLength", lambda product: str(len(product.outlets) + 1)),
-    Key("GetConfigurationMaxKeys", lambda product: str(product.max_configuration_keys)),
-    _number("HeartbeatInterval", 300, 1),
-    _number("MessageTimeout", 30, 1),
-    *_measurands("MeterValuesAlignedData", _REGISTER),
-    *_measurands("MeterValuesSampledData", _REGISTER),
-    _number("MeterValueSampleInterval", 60, 0),
-    Key("NumberOfConnectors", lambda product: str(len(product.outlets))),
-    Key("StopTransactionMaxMeterValues", lambda product: str(product.max_transaction_meter_values)),
-    Key(
-        "StopTransactionOnEVSideDisconnect",
-        lambda product: "true" if product.ends_authorization else "false",
-        _boolean,
-        is_read_only=lambda product: not (product.ends_authorization and product.maintains_authorization),
-    ),
-    Key("StopTransactionOnInvalidId", _fixed("true"), _boolean),
-    *_measurands("StopTxnAlignedData", ""),
-    *_measurands("StopTxnSampledData", ""),
-    Key("SupportedFeatureProfiles", _profiles),
-    _number("TransactionMessageAttempts", 3, 1),
-    _number("TransactionMessageRetryInterval", 60, 0),
-    Key(
-        "UnlockConnectorOnEVSideDisconnect",
-        # Errata v4.0 §3.83: with a fixed cable there is nothing to unlock.
-        lambda product: "false" if _has_only_fixed_cables(product) else "true",
-        _boolean,
-        is_read_only=_has_only_fixed_cables,
-    ),
-    _number("WebSocketPingInterval", 60, 0, after_reboot=True),
-)
+__all__ = ["StationConfiguration"]
 
 
 class StationConfiguration:

@@ -6,7 +6,16 @@ from typing import Final
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
 from chargewright.station.connector_status import Facts, derive_status
 from chargewright.station.context import Authorization, Context, StatusReport, TransactionLog
-from chargewright.station.hardware.interface import EV_CONNECTED, EV_READY, ConnectorHardware, MeterReading, Timer
+from chargewright.station.hardware.interface import (
+    EV_CONNECTED,
+    EV_READY,
+    NO_OFFER,
+    ConnectorHardware,
+    MeterReading,
+    Offer,
+    Outlet,
+    Timer,
+)
 from chargewright.station.store import Availability
 
 __all__ = ["Connector"]
@@ -43,6 +52,8 @@ class Connector:
         self._error_code = ChargePointErrorCode.NO_ERROR
         self._waiting: Authorization | None = None
         self._is_allowed = True
+        # What charging profiles leave of the outlet's power.
+        self._limit = hardware.outlet.most
         self._must_user_act = False
         self._was_plugged = self.is_plugged
         self._was_ev_connected = self.is_ev_connected
@@ -79,7 +90,7 @@ class Connector:
             is_authorized=self._waiting is not None,
             has_transaction=self.transaction_key is not None,
             is_ev_ready=self.hardware.pilot.state in EV_READY,
-            is_allowed=self._is_allowed,
+            is_allowed=self._is_allowed and not self._limit.is_nothing,
             must_user_act=self._must_user_act,
         )
 
@@ -103,6 +114,11 @@ class Connector:
         """Whether somebody could be let in now."""
         facts = self.facts
         return facts.is_operative and not facts.is_faulted and not facts.has_transaction and not facts.is_authorized
+
+    @property
+    def outlet(self) -> Outlet:
+        """What it can do."""
+        return self.hardware.outlet
 
     def read_meter(self) -> MeterReading:
         """Look at the meter."""
@@ -133,7 +149,7 @@ class Connector:
             self.hardware.contactor.open()
             # Read while the offer still stands; the register does not move any more.
             self._log.stop(key, reason, id_tag, self.read_meter())
-            self.hardware.pilot.offer(0.0)
+            self.hardware.pilot.offer(NO_OFFER)
         finally:
             self._is_switching = False
         user, self.user, self.transaction_key = self.user, None, None
@@ -144,6 +160,19 @@ class Connector:
         self._apply_scheduled_availability()
         self._refresh()
         self._transaction_changed(self.number)
+
+    def limit(self, limit: Offer) -> None:
+        """Offer no more than this from now on; a running transaction is suspended while it is nothing (§4.9)."""
+        if limit == self._limit:
+            return
+        self._limit = limit
+        if self.transaction_key is not None:
+            self._is_switching = True
+            try:
+                self.hardware.pilot.offer(limit)
+            finally:
+                self._is_switching = False
+        self._refresh()
 
     def refuse_energy(self) -> None:
         """The transaction goes on without energy: its tag turned out not to be valid (§4.8)."""
@@ -188,7 +217,7 @@ class Connector:
         """After a start of the station: a cable whose transaction was cut off has to be taken out first."""
         self._waiting = None
         self.hardware.contactor.open()
-        self.hardware.pilot.offer(0.0)
+        self.hardware.pilot.offer(NO_OFFER)
         if self.hardware.cable_lock is not None:
             self.hardware.cable_lock.unlock()
         self._must_user_act = was_interrupted and self.is_plugged and self._availability.is_operative
@@ -232,7 +261,7 @@ class Connector:
             self.user = authorization
             self._is_allowed = True
             self._info = None
-            self.hardware.pilot.offer(self.hardware.outlet.max_current_a)
+            self.hardware.pilot.offer(self._limit)
         finally:
             self._is_switching = False
         self._refresh()

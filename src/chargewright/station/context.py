@@ -7,7 +7,7 @@ Protocols here, and `station.py` joins them.
 import enum
 from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 import structlog
@@ -17,7 +17,8 @@ from chargewright.errors import ChargewrightError
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
-from chargewright.station.hardware.interface import MeterReading, Timer
+from chargewright.protocol.v16.security_events import SecurityEvent
+from chargewright.station.hardware.interface import MeterReading, Offer, Outlet, Timer
 from chargewright.station.product import Product
 from chargewright.station.store import QueuedMessage, StationStore
 
@@ -30,6 +31,8 @@ __all__ = [
     "Configuration",
     "ConnectorPort",
     "Context",
+    "NoteSecurityEvent",
+    "Serve",
     "StatusReport",
     "TransactionLog",
     "TransactionMessages",
@@ -86,6 +89,13 @@ class Configuration(Protocol):
         """The items of a list key."""
 
 
+class NoteSecurityEvent(Protocol):
+    """Writes a security event to the security log, and tells the CSMS of it where it must (A04)."""
+
+    def __call__(self, kind: SecurityEvent, tech_info: str = "") -> None:
+        """Durable when it returns; nothing but a log line on a product without the security extension."""
+
+
 class Context(msgspec.Struct, frozen=True):
     """`call_later` and `spawn` are those of the event loop; `is_online`: whether the CSMS would take messages now."""
 
@@ -100,6 +110,7 @@ class Context(msgspec.Struct, frozen=True):
     call_later: Callable[[float, Callable[[], None]], Timer]
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     log: structlog.typing.FilteringBoundLogger
+    note_security_event: NoteSecurityEvent
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -107,6 +118,10 @@ class Answer(msgspec.Struct, frozen=True):
 
     response: Message
     then: Callable[[], None] | None = None
+
+
+# Serves one action of the CSMS; raises `RpcError` to refuse the CALL.
+Serve: TypeAlias = Callable[[Any], Answer]
 
 
 class Authorization(msgspec.Struct, frozen=True):
@@ -177,6 +192,13 @@ class ConnectorPort(Protocol):
 
     def withdraw(self) -> None:
         """Whoever was let in has changed their mind."""
+
+    @property
+    def outlet(self) -> Outlet:
+        """What it can do."""
+
+    def limit(self, limit: Offer) -> None:
+        """Offer no more than this from now on."""
 
     def stop(self, reason: Reason, id_tag: str | None) -> None:
         """End the transaction, if one runs."""

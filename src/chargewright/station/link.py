@@ -62,7 +62,10 @@ class _Waiting(msgspec.Struct):
 
 
 class Link:
-    """Speaks over one connection after another; every connection gets a fresh `RpcConnection` from `make_rpc`."""
+    """Speaks over one connection after another; every connection gets a fresh `RpcConnection` from `make_rpc`.
+
+    `when_durable(callback)` calls when everything that was changed so far is on disk: nothing leaves before.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Link:
         make_rpc: Callable[[], RpcConnection],
         call_later: Callable[[float, Callable[[], None]], Timer],
         commands: Mapping[str, Command],
+        when_durable: Callable[[Callable[[], None]], None],
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         self.traffic = Traffic()
@@ -78,6 +82,7 @@ class Link:
         self._make_rpc = make_rpc
         self._call_later = call_later
         self._commands = commands
+        self._when_durable = when_durable
         self._log = log
         self._connection: Connection | None = None
         self._rpc: RpcConnection | None = None
@@ -184,6 +189,9 @@ class Link:
                 self._handle(event)
 
     def _flush(self) -> None:
+        self._when_durable(self._send_out)
+
+    def _send_out(self) -> None:
         if self._rpc is None or self._connection is None:
             return
         try:
@@ -255,4 +263,4 @@ class Link:
             rpc.refuse(event.call_id, InternalFault(f"{event.action.name} could not be processed"))
         self._flush()
         if then is not None:
-            then()
+            self._when_durable(then)

@@ -5,9 +5,21 @@ from typing import Final
 
 import msgspec
 
+from chargewright.protocol.v16.actions import FeatureProfile
 from chargewright.station.hardware.interface import Outlet
 
-__all__ = ["OUR_VENDOR", "Bounds", "MeasurandList", "Product"]
+__all__ = [
+    "OUR_VENDOR",
+    "Bounds",
+    "FirmwareManagement",
+    "LocalList",
+    "MeasurandList",
+    "Product",
+    "Reservations",
+    "Security",
+    "SmartCharging",
+    "Timing",
+]
 
 OUR_VENDOR: Final = "Chargewright"
 
@@ -26,6 +38,58 @@ class MeasurandList(msgspec.Struct, frozen=True):
     max_length: int
 
 
+class LocalList(msgspec.Struct, frozen=True):
+    """The local authorization list: how many entries it holds, and how many of them one message may bring."""
+
+    max_entries: int
+    max_entries_per_message: int
+
+
+class SmartCharging(msgspec.Struct, frozen=True, kw_only=True):
+    """What charging profiles may be. `units` are `A`, `W` or both, the preferred one first; levels count from 0."""
+
+    units: tuple[str, ...]
+    max_stack_level: int
+    max_periods: int
+    max_profiles: int
+    switches_3_to_1_phase: bool = False
+
+
+class Reservations(msgspec.Struct, frozen=True):
+    """Whether the station as a whole can be reserved, too (connector 0)."""
+
+    has_connector_zero: bool
+
+
+class FirmwareManagement(msgspec.Struct, frozen=True, kw_only=True):
+    """How firmware comes: `is_signed`: by SignedUpdateFirmware only (L01), else by UpdateFirmware."""
+
+    is_signed: bool
+    downloads_during_transaction: bool
+
+
+class Security(msgspec.Struct, frozen=True, kw_only=True):
+    """The security extension. `profiles` are security profiles, ascending; `cipher_suites` in the RFC's words."""
+
+    profiles: tuple[int, ...]
+    cipher_suites: tuple[str, ...]
+    max_chain_size: int
+    max_certificates: int
+    checks_additional_root: bool
+    removes_last_root: bool
+    removes_last_station_certificate: bool
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds, least and most, that a product takes: to answer a CALL, to send what was triggered, to start after
+    RemoteStartTransaction, to stop after RemoteStopTransaction."""
+
+    answer: tuple[float, float] = (0.0, 0.0)
+    triggered: tuple[float, float] = (0.0, 0.0)
+    remote_start: tuple[float, float] = (0.0, 0.0)
+    remote_stop: tuple[float, float] = (0.0, 0.0)
+
+
 class Product(msgspec.Struct, frozen=True, kw_only=True):
     """One product.
 
@@ -33,6 +97,11 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     transaction is reported as stopped before an orderly power-down, or after the next boot. `maintains_authorization`:
     the product may keep a transaction when the vehicle is unplugged; `ends_authorization`: it may end it. With both,
     the key StopTransactionOnEVSideDisconnect can be written.
+
+    A feature profile whose part is None is not offered. `has_one_reader`: one tag reader for all connectors.
+    `locks_before_authorization`: a cable cannot be plugged in before somebody was let in. `free_vending_tag`: without
+    a reader, everybody who plugs in charges with this tag. `vendor_keys` are configuration keys that the maker added,
+    with their first values. `meter_resolution_wh`: the register moves in steps of this.
     """
 
     vendor: str = OUR_VENDOR
@@ -43,6 +112,24 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     meter_serial_number: str = ""
     outlets: tuple[Outlet, ...]
     has_remote_trigger: bool = True
+    local_list: LocalList | None = None
+    smart_charging: SmartCharging | None = None
+    reservations: Reservations | None = None
+    firmware_management: FirmwareManagement | None = None
+    security: Security | None = None
+    file_transfer_protocols: tuple[str, ...] = ()
+    authorizes_offline: bool = True
+    has_authorization_cache: bool = False
+    limits_energy_on_invalid_id: bool = False
+    limits_status_notifications: bool = False
+    has_one_reader: bool = False
+    locks_before_authorization: bool = False
+    charges_by_iec_61851_1: bool = True
+    free_vending_tag: str = ""
+    vendor_keys: Mapping[str, str] = {}
+    meter_resolution_wh: int = 1
+    nominal_voltage_v: float = 230.0
+    mains_frequency_hz: float = 50.0
     allows_offline_unknown_tags: bool = False
     maintains_authorization: bool = False
     ends_authorization: bool = True
@@ -55,3 +142,17 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     measurand_lists: Mapping[str, MeasurandList] = {}
     max_configuration_keys: int = 100
     max_transaction_meter_values: int = 100
+
+    @property
+    def feature_profiles(self) -> frozenset[FeatureProfile]:
+        """What is offered, SECURITY among it where the security extension is."""
+        offered = {
+            FeatureProfile.CORE: True,
+            FeatureProfile.REMOTE_TRIGGER: self.has_remote_trigger,
+            FeatureProfile.LOCAL_AUTH_LIST_MANAGEMENT: self.local_list is not None,
+            FeatureProfile.SMART_CHARGING: self.smart_charging is not None,
+            FeatureProfile.RESERVATION: self.reservations is not None,
+            FeatureProfile.FIRMWARE_MANAGEMENT: self.firmware_management is not None,
+            FeatureProfile.SECURITY: self.security is not None,
+        }
+        return frozenset(profile for profile, is_offered in offered.items() if is_offered)

@@ -3,12 +3,21 @@
 from typing import Final
 
 from chargewright.errors import ConfigurationError
-from chargewright.pics.enumerations import Cable, Current
+from chargewright.pics.enumerations import Cable, CertificationProfile, Current, RfidReaders
 from chargewright.pics.station import ConnectorShape, StationPics
 from chargewright.protocol.v16.actions import FeatureProfile
 from chargewright.station.hardware.interface import Outlet
 from chargewright.station.meter import supported_measurands
-from chargewright.station.product import Bounds, MeasurandList, Product
+from chargewright.station.product import (
+    Bounds,
+    FirmwareManagement,
+    LocalList,
+    MeasurandList,
+    Product,
+    Reservations,
+    Security,
+    SmartCharging,
+)
 
 __all__ = ["product_of"]
 
@@ -18,8 +27,7 @@ _LISTS: Final = ("MeterValuesSampledData", "MeterValuesAlignedData", "StopTxnSam
 def product_of(pics: StationPics, *, vendor: str | None = None, model: str | None = None) -> Product:
     """The product that a PICS describes, under our own name unless another one is given.
 
-    What this station cannot do yet is left out, whatever the PICS claims. Raises `ConfigurationError` for a limit
-    that leaves nothing to do.
+    Raises `ConfigurationError` for a limit that leaves nothing to do.
     """
     outlets = tuple(_outlet(pics.connector(number)) for number in range(1, pics.number_of_connectors + 1))
     measurable = supported_measurands(outlets)
@@ -41,6 +49,21 @@ def product_of(pics: StationPics, *, vendor: str | None = None, model: str | Non
         meter_serial_number=pics.assumed.meter_serial_number,
         outlets=outlets,
         has_remote_trigger=FeatureProfile.REMOTE_TRIGGER in pics.feature_profiles,
+        local_list=_local_list(pics),
+        smart_charging=_smart_charging(pics),
+        reservations=_reservations(pics),
+        firmware_management=_firmware_management(pics),
+        security=_security(pics),
+        file_transfer_protocols=tuple(protocol.value for protocol in pics.file_transfer_protocols),
+        authorizes_offline=pics.authorizes_offline,
+        has_authorization_cache=pics.has_authorization_cache,
+        limits_energy_on_invalid_id=pics.limits_energy_on_invalid_id,
+        limits_status_notifications=pics.limits_status_notifications,
+        has_one_reader=pics.hardware.rfid_readers is RfidReaders.SINGLE and pics.number_of_connectors > 1,
+        locks_before_authorization=bool(pics.questions.locks_before_authorization),
+        charges_by_iec_61851_1=bool(pics.questions.charges_by_iec_61851_1),
+        nominal_voltage_v=pics.assumed.nominal_voltage_v,
+        mains_frequency_hz=pics.assumed.mains_frequency_hz,
         allows_offline_unknown_tags=pics.authorizes_unknown_offline,
         ends_authorization=True in ends,
         maintains_authorization=False in ends,
@@ -58,6 +81,53 @@ def product_of(pics: StationPics, *, vendor: str | None = None, model: str | Non
         measurand_lists=lists,
         max_configuration_keys=pics.limit("GetConfigurationMaxKeys"),
         max_transaction_meter_values=pics.limit("StopTransactionMaxMeterValues"),
+    )
+
+
+def _local_list(pics: StationPics) -> LocalList | None:
+    if not pics.is_supported(CertificationProfile.LOCAL_AUTH_LIST_MANAGEMENT):
+        return None
+    return LocalList(pics.limit("LocalAuthListMaxLength"), pics.limit("SendLocalListMaxLength"))
+
+
+def _smart_charging(pics: StationPics) -> SmartCharging | None:
+    if not pics.is_supported(CertificationProfile.SMART_CHARGING):
+        return None
+    return SmartCharging(
+        units=pics.charging_rate_units,
+        max_stack_level=pics.limit("ChargeProfileMaxStackLevel"),
+        max_periods=pics.limit("ChargingScheduleMaxPeriods"),
+        max_profiles=pics.limit("MaxChargingProfilesInstalled"),
+        switches_3_to_1_phase=pics.assumed.connector_switch_3_to_1_phase,
+    )
+
+
+def _reservations(pics: StationPics) -> Reservations | None:
+    if not pics.is_supported(CertificationProfile.RESERVATION):
+        return None
+    return Reservations(pics.reserves_connector_zero)
+
+
+def _firmware_management(pics: StationPics) -> FirmwareManagement | None:
+    if not pics.is_supported(CertificationProfile.FIRMWARE_MANAGEMENT):
+        return None
+    return FirmwareManagement(
+        is_signed=pics.updates_firmware_securely,
+        downloads_during_transaction=bool(pics.questions.downloads_during_transaction),
+    )
+
+
+def _security(pics: StationPics) -> Security | None:
+    if FeatureProfile.SECURITY not in pics.feature_profiles:
+        return None
+    return Security(
+        profiles=pics.security_profiles,
+        cipher_suites=tuple(suite.value for suite in pics.cipher_suites),
+        max_chain_size=pics.limit("CertificateSignedMaxChainSize"),
+        max_certificates=pics.limit("CertificateStoreMaxLength"),
+        checks_additional_root=pics.assumed.additional_root_certificate_check,
+        removes_last_root=bool(pics.questions.removes_last_root_certificate),
+        removes_last_station_certificate=bool(pics.questions.removes_last_station_certificate),
     )
 
 

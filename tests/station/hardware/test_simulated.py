@@ -8,7 +8,7 @@ from tests.station.timers import Timers
 from chargewright.errors import LocalProtocolError
 from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
-from chargewright.station.hardware.interface import Outlet, PilotState
+from chargewright.station.hardware.interface import Offer, Outlet, PilotState
 from chargewright.station.hardware.simulated import SimulatedConnector, SimulatedTagReader
 
 OUTLETS = {
@@ -16,6 +16,11 @@ OUTLETS = {
     "AC 3": Outlet(3, 22_080.0, 32.0, has_fixed_cable=False),
     "DC": Outlet(0, 150_000.0, 375.0, has_fixed_cable=True),
 }
+
+
+def amperes(current_a: float) -> Offer:
+    """As much power and as many phases as there are."""
+    return Offer(current_a, 1e6, 3)
 
 
 def make(outlet: str, register_wh: float = 0.0) -> tuple[SimulatedConnector, Timers, list[float]]:
@@ -34,7 +39,7 @@ def car(soc: float = 0.3, target_soc: float = 1.0) -> Vehicle:
 def test_power_current_voltage_and_register_agree(outlet: str) -> None:
     connector, timers, _ = make(outlet)
     connector.plug(car())
-    connector.offer(32.0)
+    connector.offer(amperes(32.0))
     connector.close()
     before = connector.read()
     timers.pass_time(60)
@@ -51,7 +56,7 @@ def test_power_current_voltage_and_register_agree(outlet: str) -> None:
 def test_no_energy_flows_unless_the_contactor_is_closed(outlet: str) -> None:
     connector, timers, _ = make(outlet)
     connector.plug(car())
-    connector.offer(32.0)
+    connector.offer(amperes(32.0))
     timers.pass_time(3600)
     assert connector.read().register_wh == 0
     assert connector.read().power_w == 0
@@ -70,7 +75,7 @@ def test_a_vehicle_that_has_enough_says_so_at_that_moment() -> None:
     connector.on_change = lambda: states.append((timers.clock.monotonic(), connector.state))
     vehicle = car(soc=0.3, target_soc=0.5)
     connector.plug(vehicle)
-    connector.offer(375.0)
+    connector.offer(amperes(375.0))
     connector.close()
     timers.pass_time(7200)
     assert [state for _, state in states] == [PilotState.C, PilotState.B] or states[-1][1] is PilotState.B
@@ -83,7 +88,7 @@ def test_a_vehicle_that_has_enough_says_so_at_that_moment() -> None:
 def test_pulling_the_vehicle_opens_the_contactor_and_leaves_a_detachable_cable() -> None:
     connector, _, _ = make("AC 3")
     connector.plug(car())
-    connector.offer(32.0)
+    connector.offer(amperes(32.0))
     connector.close()
     lock = connector.hardware.cable_lock
     assert lock is not None
@@ -130,9 +135,9 @@ def test_the_register_never_goes_back_and_what_was_read_was_kept(steps: list[tup
         elif step == "unplug" and connector.vehicle is not None:
             connector.unplug()
         elif step == "offer":
-            connector.offer(number % 40)
+            connector.offer(amperes(number % 40))
         elif step == "stop":
-            connector.offer(0)
+            connector.offer(amperes(0))
         elif step == "close" and connector.state is PilotState.C:
             connector.close()
         elif step == "open":
@@ -156,7 +161,7 @@ def test_plugging_twice_and_pulling_nothing_are_refused() -> None:
 def test_a_power_cut_opens_the_contactor() -> None:
     connector, timers, _ = make("DC")
     connector.plug(car())
-    connector.offer(100.0)
+    connector.offer(amperes(100.0))
     connector.close()
     connector.cut_power()
     timers.pass_time(600)

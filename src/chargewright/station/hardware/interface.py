@@ -14,12 +14,14 @@ import msgspec
 __all__ = [
     "EV_CONNECTED",
     "EV_READY",
+    "NO_OFFER",
     "CableLock",
     "ConnectorHardware",
     "Contactor",
     "ControlPilot",
     "MeterReader",
     "MeterReading",
+    "Offer",
     "Outlet",
     "PilotState",
     "TagReader",
@@ -63,6 +65,23 @@ class MeterReading(msgspec.Struct, frozen=True):
     soc_percent: float | None = None
 
 
+class Offer(msgspec.Struct, frozen=True):
+    """What the vehicle may take at most: `current_a` (per phase for AC, at the outlet for DC), `power_w` in total, and
+    how many `phases` are switched to it (0 for DC). Nothing at all with 0 A or 0 W."""
+
+    current_a: float
+    power_w: float
+    phases: int
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no energy may flow under it."""
+        return self.current_a <= 0 or self.power_w <= 0
+
+
+NO_OFFER: Final = Offer(0.0, 0.0, 0)
+
+
 class Timer(Protocol):
     """What `call_later` of an event loop returns."""
 
@@ -87,6 +106,11 @@ class Outlet(msgspec.Struct, frozen=True):
     def conductors(self) -> tuple[str, ...]:
         """Phase names, none for DC."""
         return ("L1", "L2", "L3")[: self.phases]
+
+    @property
+    def most(self) -> Offer:
+        """All that it can give."""
+        return Offer(self.max_current_a, self.max_power_w, self.phases)
 
 
 class Contactor(Protocol):
@@ -122,8 +146,8 @@ class ControlPilot(Protocol):
     def state(self) -> PilotState:
         """The state of this instant; `on_change` is called after each change."""
 
-    def offer(self, current_a: float) -> None:
-        """Tell the vehicle how much it may take per phase; 0 = not ready (no PWM)."""
+    def offer(self, offer: Offer) -> None:
+        """Tell the vehicle how much it may take; `NO_OFFER`: not ready (no PWM). May change while energy flows."""
 
 
 class CableLock(Protocol):

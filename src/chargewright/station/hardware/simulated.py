@@ -15,8 +15,10 @@ from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.interface import (
     EV_CONNECTED,
     EV_READY,
+    NO_OFFER,
     ConnectorHardware,
     MeterReading,
+    Offer,
     Outlet,
     PilotState,
     Timer,
@@ -61,7 +63,7 @@ class SimulatedConnector:
         self._register_wh = register_wh
         self._kept_wh = register_wh
         self._state = PilotState.A
-        self._offered_a = 0.0
+        self._offer = NO_OFFER
         self._is_closed = False
         self._temperature = AMBIENT_CELSIUS
         self._last = clock.monotonic()
@@ -145,10 +147,13 @@ class SimulatedConnector:
         """The state of this instant."""
         return self._state
 
-    def offer(self, current_a: float) -> None:
-        """Offer up to `current_a` per phase; the vehicle answers by getting ready or not."""
+    def offer(self, offer: Offer) -> None:
+        """Make an offer, no more than the outlet can give; the vehicle answers by getting ready or not."""
         self._advance()
-        self._offered_a = min(current_a, self.outlet.max_current_a)
+        most = self.outlet.most
+        self._offer = Offer(
+            min(offer.current_a, most.current_a), min(offer.power_w, most.power_w), min(offer.phases, most.phases)
+        )
         self._settle()
 
     # MeterReader.
@@ -172,7 +177,7 @@ class SimulatedConnector:
             volts = self.vehicle.pack_voltage_v if self.vehicle is not None and self._is_closed else 0.0
             voltages, currents = (volts,), (power_w / volts if volts else 0.0,)
         else:
-            used = min(len(conductors), self.vehicle.phases) if self.vehicle is not None else 0
+            used = min(self._offer.phases, self.vehicle.phases) if self.vehicle is not None else 0
             voltages = (GRID_VOLTAGE_V,) * len(conductors)
             currents = tuple(
                 power_w / (used * GRID_VOLTAGE_V) if index < used else 0.0 for index in range(len(conductors))
@@ -184,7 +189,7 @@ class SimulatedConnector:
             currents_a=currents,
             voltages_v=voltages,
             phases=conductors,
-            offered_a=self._offered_a,
+            offered_a=self._offer.current_a,
             offered_w=self._offered_w(),
             frequency_hz=None if self.outlet.is_dc else GRID_FREQUENCY_HZ,
             temperature_celsius=self._temperature,
@@ -195,22 +200,21 @@ class SimulatedConnector:
 
     def _offered_w(self) -> float:
         """What the station offers, whatever the vehicle makes of it."""
-        if self._offered_a <= 0:
+        offer = self._offer
+        if offer.is_nothing:
             return 0.0
         if self.outlet.is_dc:
-            return self.outlet.max_power_w * self._offered_a / self.outlet.max_current_a
-        return min(self.outlet.max_power_w, self.outlet.phases * self._offered_a * GRID_VOLTAGE_V)
+            return min(offer.power_w, self.outlet.max_power_w * offer.current_a / self.outlet.max_current_a)
+        return min(offer.power_w, offer.phases * offer.current_a * GRID_VOLTAGE_V)
 
     def _usable_w(self) -> float:
         """What of the offer the plugged vehicle can use."""
-        if self.vehicle is None or self._offered_a <= 0:
+        if self.vehicle is None or self._offer.is_nothing:
             return 0.0
         if self.outlet.is_dc:
             return self._offered_w()
-        return min(
-            self.outlet.max_power_w,
-            self.vehicle.ac_offer_w(self.outlet.phases, self._offered_a, GRID_VOLTAGE_V),
-        )
+        offer = self._offer
+        return min(offer.power_w, self.vehicle.ac_offer_w(offer.phases, offer.current_a, GRID_VOLTAGE_V))
 
     def _power_w(self) -> float:
         if self.vehicle is None or not self._is_closed:

@@ -1,0 +1,152 @@
+"""The blocks of one station, joined: what one of them has to tell another goes through here."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from chargewright.protocol.v16.base import Message
+from chargewright.protocol.v16.core import Reason
+from chargewright.protocol.v16.datatypes import AuthorizationStatus, IdTagInfo
+from chargewright.station.authorization import LocalAccess
+from chargewright.station.availability import StationAvailability
+from chargewright.station.boot import Boot
+from chargewright.station.configuration import StationConfiguration
+from chargewright.station.connector import Connector
+from chargewright.station.context import Caller, Context, StatusReport
+from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, TagReader
+from chargewright.station.heartbeat import Heartbeat
+from chargewright.station.meter import Metering, measure
+from chargewright.station.offline_queue import OfflineQueue
+from chargewright.station.status_notification import StatusNotifications
+from chargewright.station.transaction import Transactions
+
+__all__ = ["Blocks", "Ways"]
+
+
+class Ways(msgspec.Struct, frozen=True):
+    """The ways from blocks to the station's line and life.
+
+    `call_anyway` reaches the CSMS before acceptance; `accepted` gets the interval of each acceptance; `reconnect` gives
+    the connection up and makes another; `restart` boots anew, as after a Reset; `changed` tells that a snapshot may
+    look different now.
+    """
+
+    call_anyway: Caller
+    is_connected: Callable[[], bool]
+    last_sent: Callable[[], float]
+    accepted: Callable[[int], None]
+    reconnect: Callable[[], None]
+    restart: Callable[[], None]
+    changed: Callable[[], None]
+
+
+class Blocks:
+    """Made once for each start of a station, inside the event loop that runs it."""
+
+    def __init__(
+        self,
+        context: Context,
+        configuration: StationConfiguration,
+        hardware: Sequence[ConnectorHardware],
+        tag_reader: TagReader | None,
+        ways: Ways,
+    ) -> None:
+        self.context: Final = context
+        self.configuration: Final = configuration
+        self.ways: Final = ways
+        self.boot: Final = Boot(context, ways.call_anyway, ways.is_connected, ways.accepted)
+        self.statuses: Final = StatusNotifications(context)
+        self.transactions: Final = Transactions(context, self._put, measure, self._start_judged)
+        self.queue: Final = OfflineQueue(context, self.transactions, ways.reconnect)
+        self.connectors: Final = [
+            Connector(context, number, pieces, self.transactions, self._status_changed, self._transaction_changed)
+            for number, pieces in enumerate(hardware, start=1)
+        ]
+        self.metering: Final = Metering(
+            context,
+            len(self.connectors),
+            self.read_meter,
+            lambda number: self.connectors[number - 1].transaction_key,
+            self.transactions.add_meter_value,
+        )
+        self.availability: Final = StationAvailability(context, self.connectors, self._status_changed)
+        self.access: Final = LocalAccess(context, self.connectors)
+        if tag_reader is not None:
+            tag_reader.on_tag = self.access.show
+        self.heartbeat: Final = Heartbeat(context, ways.last_sent)
+        configuration.changed = self._configuration_changed
+
+    # Life.
+
+    def wake_up(self) -> None:
+        """Power is there: close what it interrupted, and know every status."""
+        interrupted = self.transactions.close_interrupted(self.read_meter)
+        for connector in self.connectors:
+            connector.restore(was_interrupted=connector.number in interrupted)
+        for report in (self.availability.current_report, *(item.current_report for item in self.connectors)):
+            self.statuses.report(report)
+
+    def accepted(self) -> None:
+        """The CSMS has taken the station on after a boot."""
+        self.statuses.booted()
+        self.metering.start()
+
+    def online(self) -> None:
+        """The CSMS takes messages from now on."""
+        self.statuses.online()
+        self.heartbeat.start()
+        self.queue.wake()
+
+    def offline(self) -> None:
+        """The connection is gone."""
+        self.heartbeat.stop()
+
+    def stand_still(self) -> None:
+        """Send nothing more of our own accord; what is on disk stays."""
+        self.heartbeat.stop()
+        self.metering.stop()
+        self.queue.stop()
+        self.boot.stop()
+
+    def end_transactions(self, reason: Reason) -> None:
+        """Stop every transaction, in the name of whoever charges."""
+        for connector in self.connectors:
+            connector.stop(reason, connector.user.id_tag if connector.user is not None else None)
+
+    def read_meter(self, connector_id: int) -> MeterReading:
+        """Look at the meter of a connector."""
+        return self.connectors[connector_id - 1].read_meter()
+
+    # What blocks tell one another.
+
+    def _put(self, action: str, request: Message, transaction_key: int | None) -> None:
+        self.queue.put(action, request, transaction_key)
+
+    def _status_changed(self, report: StatusReport) -> None:
+        self.context.log.info("status", connector=report.connector_id, status=report.status.value)
+        self.statuses.report(report)
+        self.ways.changed()
+
+    def _transaction_changed(self, connector_id: int) -> None:
+        if self.connectors[connector_id - 1].transaction_key is None:
+            self.metering.transaction_stopped(connector_id)
+        else:
+            self.metering.transaction_started(connector_id)
+        self.ways.changed()
+
+    def _start_judged(self, key: int, id_tag_info: IdTagInfo) -> None:
+        """§4.8: the CSMS has the last word on the tag of a transaction that runs already."""
+        self.ways.changed()
+        connector = next((item for item in self.connectors if item.transaction_key == key), None)
+        if connector is None or id_tag_info.status is AuthorizationStatus.ACCEPTED:
+            return
+        if self.configuration.boolean("StopTransactionOnInvalidId"):
+            connector.stop(Reason.DE_AUTHORIZED, connector.user.id_tag if connector.user is not None else None)
+        else:
+            connector.refuse_energy()
+
+    def _configuration_changed(self, name: str) -> None:
+        self.metering.configuration_changed(name)
+        if name == "HeartbeatInterval" and self.context.is_online():
+            self.heartbeat.start()

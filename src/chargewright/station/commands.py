@@ -1,0 +1,66 @@
+"""What a station serves: the actions of the CSMS, by feature profile."""
+
+from collections.abc import Mapping
+
+from chargewright.protocol.v16.core import ClearCacheResponse, ClearCacheStatus
+from chargewright.station.authorization import authorize
+from chargewright.station.blocks import Blocks
+from chargewright.station.boot import Registration
+from chargewright.station.context import Answer, Serve
+from chargewright.station.data_transfer import data_transfer
+from chargewright.station.remote_control import RemoteControl
+from chargewright.station.remote_trigger import RemoteTrigger, Triggers
+from chargewright.station.reset import Reset
+
+__all__ = ["served"]
+
+
+def served(blocks: Blocks) -> Mapping[str, Serve]:
+    """The actions that this station serves, by name; the others it refuses with NotSupported."""
+    offered = _core(blocks)
+    product = blocks.context.product
+    if product.has_remote_trigger:
+        offered |= _remote_trigger(blocks)
+    return offered
+
+
+def _core(blocks: Blocks) -> dict[str, Serve]:
+    context, configuration = blocks.context, blocks.configuration
+    remote = RemoteControl(
+        context,
+        blocks.connectors,
+        blocks.transactions.key_of,
+        lambda id_tag: authorize(context, id_tag),
+        lambda: blocks.boot.registration is Registration.ACCEPTED,
+    )
+    reset = Reset(context, blocks.connectors, blocks.queue.wait_until_empty, blocks.ways.restart)
+    return {
+        "ChangeAvailability": blocks.availability.change_availability,
+        "ChangeConfiguration": lambda request: Answer(configuration.change_configuration(request)),
+        "ClearCache": lambda request: Answer(ClearCacheResponse(status=ClearCacheStatus.REJECTED)),
+        "DataTransfer": data_transfer,
+        "GetConfiguration": lambda request: Answer(configuration.get_configuration(request)),
+        "RemoteStartTransaction": remote.remote_start_transaction,
+        "RemoteStopTransaction": remote.remote_stop_transaction,
+        "Reset": reset.reset,
+        "UnlockConnector": remote.unlock_connector,
+    }
+
+
+def _remote_trigger(blocks: Blocks) -> dict[str, Serve]:
+    connectors, transactions = blocks.connectors, blocks.transactions
+
+    def trigger_boot() -> bool:
+        if blocks.boot.registration is Registration.ACCEPTED:
+            return False
+        blocks.boot.ask()
+        return True
+
+    triggers = Triggers(
+        boot=trigger_boot,
+        heartbeat=lambda: blocks.heartbeat.beat(is_triggered=True),
+        statuses=blocks.statuses.repeat,
+        meter_value=blocks.metering.triggered,
+        transaction_id=lambda number: transactions.transaction_id(connectors[number - 1].transaction_key),
+    )
+    return {"TriggerMessage": RemoteTrigger(blocks.context, len(connectors), triggers).trigger_message}
