@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chargewright.protocol.v16.base import UNSET
 from chargewright.protocol.v16.core import AuthorizeRequest, AuthorizeResponse, ChargePointStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
-from chargewright.station.context import Authorization, CallFailed, CallFailure, ConnectorPort, Context
+from chargewright.station.context import Admission, Authorization, CallFailed, CallFailure, ConnectorPort, Context
 from chargewright.station.snapshot import masked
 
 __all__ = ["LocalAccess", "authorize"]
@@ -40,9 +40,10 @@ async def authorize(context: Context, id_tag: str) -> Authorization:
 class LocalAccess:
     """What a tag before the reader means: start here, stop that, or let me take my cable."""
 
-    def __init__(self, context: Context, connectors: Sequence[ConnectorPort]) -> None:
+    def __init__(self, context: Context, connectors: Sequence[ConnectorPort], admission: Admission) -> None:
         self._context = context
         self._connectors = connectors
+        self._admission = admission
         self._asking: set[str] = set()
 
     def show(self, id_tag: str, connector_id: int | None = None) -> None:
@@ -98,8 +99,10 @@ class LocalAccess:
             if self._context.product.has_local_stop:
                 related.stop(Reason.LOCAL, id_tag)
             return
-        chosen = self._choose(connector_id)
-        if chosen is not None and self._context.product.has_local_start:
+        chosen = self._choose(connector_id, authorization)
+        if chosen is None:
+            self._context.log.info("a tag may start nothing here now", connector=connector_id, id_tag=masked(id_tag))
+        elif self._context.product.has_local_start:
             chosen.authorize(authorization)
 
     def _related(self, authorization: Authorization, connector_id: int | None) -> ConnectorPort | None:
@@ -115,8 +118,14 @@ class LocalAccess:
                 return connector
         return None
 
-    def _choose(self, connector_id: int | None) -> ConnectorPort | None:
-        usable = [connector for connector in self._candidates(connector_id) if connector.can_be_used]
+    def _choose(self, connector_id: int | None, authorization: Authorization | None = None) -> ConnectorPort | None:
+        """Where to start: anywhere, before it is known for whom, then only where that person is admitted."""
+        usable = [
+            connector
+            for connector in self._candidates(connector_id)
+            if connector.can_be_used
+            and (authorization is None or self._admission.admits(connector.number, authorization))
+        ]
         for status in _PREFERENCE:
             for connector in usable:
                 if connector.status is status:

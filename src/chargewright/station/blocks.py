@@ -13,7 +13,7 @@ from chargewright.station.availability import StationAvailability
 from chargewright.station.boot import Boot
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
-from chargewright.station.context import Caller, Context, StatusReport
+from chargewright.station.context import EVERYBODY, Admission, Caller, Context, StatusReport
 from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, TagReader
 from chargewright.station.heartbeat import Heartbeat
 from chargewright.station.meter import Metering, measure
@@ -71,7 +71,8 @@ class Blocks:
             self.transactions.add_meter_value,
         )
         self.availability: Final = StationAvailability(context, self.connectors, self._status_changed)
-        self.access: Final = LocalAccess(context, self.connectors)
+        self.admission: Final[Admission] = EVERYBODY
+        self.access: Final = LocalAccess(context, self.connectors, self.admission)
         if tag_reader is not None:
             tag_reader.on_tag = self.access.show
         self.heartbeat: Final = Heartbeat(context, ways.last_sent)

@@ -32,6 +32,7 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
         blocks.transactions.key_of,
         lambda id_tag: authorize(context, id_tag),
         lambda: blocks.boot.registration is Registration.ACCEPTED,
+        blocks.admission,
     )
     reset = Reset(context, blocks.connectors, blocks.queue.wait_until_empty, blocks.ways.restart)
     return {

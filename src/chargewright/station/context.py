@@ -7,7 +7,7 @@ Protocols here, and `station.py` joins them.
 import enum
 from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 import structlog
@@ -23,6 +23,8 @@ from chargewright.station.product import Product
 from chargewright.station.store import QueuedMessage, StationStore
 
 __all__ = [
+    "EVERYBODY",
+    "Admission",
     "Answer",
     "Authorization",
     "CallFailed",
@@ -135,6 +137,21 @@ class Authorization(msgspec.Struct, frozen=True):
     def is_accepted(self) -> bool:
         """Whether the tag may charge."""
         return self.status is AuthorizationStatus.ACCEPTED
+
+
+class Admission(Protocol):
+    """Who may start where; reservations say more than "everybody"."""
+
+    def admits(self, connector_id: int | None, authorization: Authorization) -> bool:
+        """Whether this person may start at that connector (None: at any at all); the tag itself is judged elsewhere."""
+
+
+class _Everybody:
+    def admits(self, connector_id: int | None, authorization: Authorization) -> bool:
+        return True
+
+
+EVERYBODY: Final[Admission] = _Everybody()
 
 
 class StatusReport(msgspec.Struct, frozen=True):

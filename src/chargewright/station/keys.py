@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from chargewright.protocol.v16.actions import FeatureProfile
 from chargewright.station.product import Bounds, Product
 
 __all__ = ["KEYS", "Key"]
@@ -19,6 +20,14 @@ Default = Callable[[Product], str]
 
 # Wire texts may be 500 characters; more digits than this are no sensible integer and would not fit 64 bits.
 _INTEGER: Final = re.compile(r"\+?[0-9]{1,9}")
+_PROFILES: Final = (
+    FeatureProfile.CORE,
+    FeatureProfile.FIRMWARE_MANAGEMENT,
+    FeatureProfile.LOCAL_AUTH_LIST_MANAGEMENT,
+    FeatureProfile.RESERVATION,
+    FeatureProfile.SMART_CHARGING,
+    FeatureProfile.REMOTE_TRIGGER,
+)
 _ROTATION: Final = re.compile(r"([0-9]{1,3})\.(NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)")
 
 
@@ -93,7 +102,8 @@ def _measurands(name: str, default: str) -> tuple[Key, Key]:
 
 
 def _profiles(product: Product) -> str:
-    return "Core,RemoteTrigger" if product.has_remote_trigger else "Core"
+    # The six values that the key knows (§9.1.24); the security extension has no name there.
+    return ",".join(profile.value for profile in _PROFILES if profile in product.feature_profiles)
 
 
 def _has_only_fixed_cables(product: Product) -> bool:

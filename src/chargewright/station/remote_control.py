@@ -15,7 +15,7 @@ from chargewright.protocol.v16.core import (
     UnlockStatus,
 )
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
-from chargewright.station.context import Answer, Authorization, ConnectorPort, Context
+from chargewright.station.context import Admission, Answer, Authorization, ConnectorPort, Context
 from chargewright.station.snapshot import masked
 
 __all__ = ["RemoteControl"]
@@ -24,7 +24,7 @@ __all__ = ["RemoteControl"]
 class RemoteControl:
     """`is_accepted`: the CSMS has taken the station on; before that it may not start or stop anything (§4.2).
 
-    `key_of` finds a running transaction by the CSMS's id, `authorize` asks whether a tag may charge.
+    `key_of` finds a running transaction by the CSMS's id, `authorize` asks whether a tag may charge, `admission` where.
     """
 
     def __init__(
@@ -34,16 +34,18 @@ class RemoteControl:
         key_of: Callable[[int], int | None],
         authorize: Callable[[str], Awaitable[Authorization]],
         is_accepted: Callable[[], bool],
+        admission: Admission,
     ) -> None:
         self._context = context
         self._connectors = connectors
         self._key_of = key_of
         self._authorize = authorize
         self._is_accepted = is_accepted
+        self._admission = admission
 
     def remote_start_transaction(self, request: RemoteStartTransactionRequest) -> Answer:
         """§5.11: Accepted means that we try. A charging profile is ignored: smart charging is not offered."""
-        connector = self._choose(None if request.connector_id is UNSET else request.connector_id)
+        connector = self._choose(request.id_tag, None if request.connector_id is UNSET else request.connector_id)
         if connector is None or not self._is_accepted():
             return Answer(RemoteStartTransactionResponse(status=RemoteStartStopStatus.REJECTED))
         return Answer(
@@ -77,20 +79,29 @@ class RemoteControl:
         authorization = Authorization(id_tag, AuthorizationStatus.ACCEPTED)
         if self._context.configuration.boolean("AuthorizeRemoteTxRequests"):
             authorization = await self._authorize(id_tag)
-        if authorization.is_accepted and connector.can_be_used:
+        is_admitted = self._admission.admits(connector.number, authorization)
+        if authorization.is_accepted and is_admitted and connector.can_be_used:
             connector.authorize(authorization)
         else:
+            in_use = "the connector is in use by now" if is_admitted else "the connector is kept for somebody else"
             self._context.log.info(
                 "a remote start led to nothing",
                 connector=connector.number,
                 id_tag=masked(id_tag),
-                reason="the connector is in use by now" if authorization.is_accepted else "the tag may not charge",
+                reason=in_use if authorization.is_accepted else "the tag may not charge",
             )
 
-    def _choose(self, connector_id: int | None) -> ConnectorPort | None:
-        usable = [connector for connector in self._connectors if connector.can_be_used]
-        if connector_id is not None:
-            return next((connector for connector in usable if connector.number == connector_id), None)
+    def _choose(self, id_tag: str, connector_id: int | None) -> ConnectorPort | None:
+        usable = [
+            connector
+            for connector in self._connectors
+            if connector.can_be_used and connector_id in (None, connector.number)
+        ]
+        # Whether one of the same group may use what is kept for somebody shows when the tag is authorized.
+        known = Authorization(id_tag, AuthorizationStatus.ACCEPTED)
+        admitted = [connector for connector in usable if self._admission.admits(connector.number, known)]
+        if admitted or not self._context.configuration.boolean("AuthorizeRemoteTxRequests"):
+            usable = admitted
         return next((connector for connector in usable if connector.is_plugged), usable[0] if usable else None)
 
 
