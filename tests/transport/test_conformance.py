@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import websockets.asyncio.client
+import websockets.asyncio.server
 from tests.transport.authority import Authority
 from tests.transport.raw_websocket import (
     BINARY,
@@ -818,6 +819,25 @@ async def test_permessage_deflate_is_declined(listen: Listen) -> None:
             recorder.connection.send(b"x" * 5000)
             assert await client.recv() == "x" * 5000
         assert await closed(recorder) == CloseInfo(1000)
+
+
+async def test_an_extension_may_be_offered_to_be_declined(connect: Connect, listen: Listen) -> None:
+    server = RecordingServer()
+    async with serving(listen, server) as address:
+        connection = await connected(connect, address, Recorder(), extensions="permessage-deflate")
+        assert server.requests[0].headers["sec-websocket-extensions"] == "permessage-deflate"
+        connection.send(b"x" * 500)
+        assert await received(await accepted(server)) == b"x" * 500
+
+
+async def test_a_server_that_takes_up_an_extension_is_left(connect: Connect) -> None:
+    async def nothing(client: websockets.asyncio.server.ServerConnection) -> None:
+        await client.wait_closed()
+
+    async with websockets.asyncio.server.serve(nothing, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:
+        address = next(iter(server.sockets)).getsockname()
+        with pytest.raises(ConnectionLost, match="took up permessage-deflate"):
+            await connected(connect, address, Recorder(), extensions="permessage-deflate")
 
 
 # TLS.

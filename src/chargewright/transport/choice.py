@@ -50,6 +50,7 @@ class Connect(Protocol):
         keepalive: Keepalive = ...,
         ssl_context: ssl.SSLContext | None = ...,
         open_timeout_seconds: float = ...,
+        extensions: str | None = ...,
     ) -> Connection:
         """Open a WebSocket to the CSMS at endpoint `url`, as the station `identity`."""
 

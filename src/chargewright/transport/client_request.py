@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from chargewright.errors import ConfigurationError
+from chargewright.errors import ConfigurationError, ConnectionLost
 from chargewright.transport.basic_auth import authorization_header
 from chargewright.transport.errors import SubprotocolNotAgreed
 from chargewright.transport.identity import url_for_identity
 
-__all__ = ["ClientRequest", "check_answered_subprotocol", "client_request"]
+__all__ = ["ClientRequest", "check_answered_subprotocol", "client_request", "extension_taken_up"]
 
 
 class ClientRequest(msgspec.Struct, frozen=True):
@@ -20,10 +20,15 @@ class ClientRequest(msgspec.Struct, frozen=True):
     is_encrypted: bool
     subprotocols: tuple[str, ...]
     authorization: str | None
+    extensions: str | None = None
 
 
 def client_request(
-    url: str, identity: str | None, subprotocols: Sequence[str], password: bytes | None
+    url: str,
+    identity: str | None,
+    subprotocols: Sequence[str],
+    password: bytes | None,
+    extensions: str | None = None,
 ) -> ClientRequest:
     """The request to the CSMS at endpoint `url` (`ws:` or `wss:`).
 
@@ -45,6 +50,7 @@ def client_request(
         is_encrypted=parts.scheme == "wss",
         subprotocols=tuple(subprotocols),
         authorization=None if identity is None or password is None else authorization_header(identity, password),
+        extensions=extensions,
     )
 
 
@@ -52,3 +58,8 @@ def check_answered_subprotocol(request: ClientRequest, answered: str | None) -> 
     """Raise SubprotocolNotAgreed unless `answered` is one of those offered (none offered: none answered)."""
     if answered not in (request.subprotocols or (None,)):
         raise SubprotocolNotAgreed(request.subprotocols, answered)
+
+
+def extension_taken_up(request: ClientRequest, answered: str) -> ConnectionLost:
+    """Why a connection is given up whose server took up an extension: its frames could not be read (RFC 6455 §9.1)."""
+    return ConnectionLost(f"{request.url}: the server took up {answered}, which was offered only to be declined")

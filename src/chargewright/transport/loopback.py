@@ -344,6 +344,7 @@ class LoopbackNetwork:
         keepalive: Keepalive = NO_KEEPALIVE,
         ssl_context: ssl.SSLContext | None = None,
         open_timeout_seconds: float = 30.0,
+        extensions: str | None = None,
     ) -> Connection:
         """Connect to the listener that the host of `url` names; see `picows_client.connect`.
 
@@ -353,6 +354,8 @@ class LoopbackNetwork:
         request = client_request(url, identity, subprotocols, password)
         parts = urlsplit(request.url)
         headers = {"host": parts.netloc, "upgrade": "websocket", "connection": "Upgrade"}
+        if extensions is not None:
+            headers["sec-websocket-extensions"] = extensions
         if request.subprotocols:
             headers["sec-websocket-protocol"] = ", ".join(request.subprotocols)
         if request.authorization is not None:

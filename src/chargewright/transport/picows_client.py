@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 from picows import WSHandshakeError, WSTransport, WSUpgradeRequest, WSUpgradeResponse, ws_connect
 
 from chargewright.errors import ConnectionLost
-from chargewright.transport.client_request import ClientRequest, check_answered_subprotocol, client_request
+from chargewright.transport.client_request import (
+    ClientRequest,
+    check_answered_subprotocol,
+    client_request,
+    extension_taken_up,
+)
 from chargewright.transport.connection import DEFAULT_LIMITS, NO_KEEPALIVE, CloseInfo, Connection, Keepalive, Limits
 from chargewright.transport.errors import UpgradeRefused
 from chargewright.transport.picows_connection import LOG, USE_AIOFASTNET, PicowsConnection
@@ -51,6 +56,8 @@ class _Opening:
             raise ConnectionLost(f"{self._request.url}: the answer came after nobody waited for it any more")
         answered = response.headers.get("Sec-WebSocket-Protocol")
         check_answered_subprotocol(self._request, answered)
+        if taken_up := response.headers.get("Sec-WebSocket-Extensions"):
+            raise extension_taken_up(self._request, taken_up)
         connection = PicowsClientConnection(self._limits, self._keepalive, answered)
         # Before anything can arrive: the first message may come in one packet with the answer.
         connection.on_message = self._on_message
@@ -70,20 +77,24 @@ async def connect(
     keepalive: Keepalive = NO_KEEPALIVE,
     ssl_context: ssl.SSLContext | None = None,
     open_timeout_seconds: float = 30.0,
+    extensions: str | None = None,
 ) -> Connection:
     """Open a WebSocket to the CSMS at endpoint `url`, as the station `identity`.
 
     The identity goes percent-encoded behind the URL's path (None: the URL is complete), `password` by HTTP Basic.
-    Messages may be delivered before this returns, and the connection may even be closed again by then.
+    `extensions` are offered as they stand, to be declined: none can be spoken. Messages may be delivered before this
+    returns, and the connection may even be closed again by then.
 
     Raises `UpgradeRefused` (HTTP error), `SubprotocolNotAgreed` (both mean the same to a station: OCPP-J 1.6 §3.2),
     `ConnectionLost` where no answer came in time or at all (its `__cause__` is the OSError or ssl.SSLError, if any), or
     ConfigurationError where the URL cannot be used.
     """
-    request = client_request(url, identity, subprotocols, password)
+    request = client_request(url, identity, subprotocols, password, extensions)
     headers = {}
     if request.subprotocols:
         headers["Sec-WebSocket-Protocol"] = ", ".join(request.subprotocols)
+    if request.extensions is not None:
+        headers["Sec-WebSocket-Extensions"] = request.extensions
     if request.authorization is not None:
         headers["Authorization"] = request.authorization
     opening = _Opening(request, limits, keepalive, on_message, on_close)

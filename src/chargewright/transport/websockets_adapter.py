@@ -18,7 +18,12 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from chargewright.errors import ConnectionLost
-from chargewright.transport.client_request import ClientRequest, check_answered_subprotocol, client_request
+from chargewright.transport.client_request import (
+    ClientRequest,
+    check_answered_subprotocol,
+    client_request,
+    extension_taken_up,
+)
 from chargewright.transport.connection import (
     DEFAULT_LIMITS,
     NO_KEEPALIVE,
@@ -240,6 +245,8 @@ class _ClientConnection(WebsocketsConnection):
         super().connection_made(transport)
         assert isinstance(self._framing, ClientProtocol)
         handshake = self._framing.connect()
+        if self._request.extensions is not None:
+            handshake.headers["Sec-WebSocket-Extensions"] = self._request.extensions
         if self._request.authorization is not None:
             handshake.headers["Authorization"] = self._request.authorization
         self._framing.send_request(handshake)
@@ -260,6 +267,9 @@ class _ClientConnection(WebsocketsConnection):
         if event.status_code != 101:
             body = bytes(event.body).decode(errors="replace")
             self._fail(UpgradeRefused(event.status_code, body, _plain_headers(event.headers)))
+        elif event.headers.get("Sec-WebSocket-Extensions"):
+            # The library calls it a failed negotiation as well, for it was not told of the offer.
+            self._fail(extension_taken_up(self._request, event.headers["Sec-WebSocket-Extensions"]))
         elif isinstance(failure, NegotiationError):
             self._fail(SubprotocolNotAgreed(self._request.subprotocols, answered))
         elif failure is not None:
@@ -311,9 +321,10 @@ async def connect(
     keepalive: Keepalive = NO_KEEPALIVE,
     ssl_context: ssl.SSLContext | None = None,
     open_timeout_seconds: float = 30.0,
+    extensions: str | None = None,
 ) -> Connection:
     """Open a WebSocket to the CSMS at endpoint `url`, as the station `identity`; see `picows_client.connect`."""
-    request = client_request(url, identity, subprotocols, password)
+    request = client_request(url, identity, subprotocols, password, extensions)
     connection = _ClientConnection(request, limits, keepalive)
     connection.on_message = on_message
     connection.on_close = on_close
