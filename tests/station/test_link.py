@@ -24,6 +24,7 @@ from chargewright.rpc.connection import RpcConnection
 from chargewright.rpc.errors import SecurityFault
 from chargewright.simulation import simulate
 from chargewright.station.context import Answer, CallFailed, CallFailure
+from chargewright.station.dialect import Translator
 from chargewright.station.link import Link
 from chargewright.transport.connection import Peer
 
@@ -56,6 +57,7 @@ def with_link(main: Callable[[Link, Line], Any], commands: dict[str, Any] | None
             asyncio.get_running_loop().call_later,
             served,
             lambda callback: callback(),
+            Translator(frozenset()),
             structlog.get_logger(),
         )
         line = Line()

@@ -9,6 +9,7 @@ from tests.station.scripted_csms import ScriptedCsms
 
 from chargewright.clock import LoopClock
 from chargewright.simulation import simulate
+from chargewright.station.dialect import Dialect
 from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.interface import Outlet
@@ -51,6 +52,7 @@ class World:
         self.clock = clock
         self.csms = ScriptedCsms(clock.now)
         self.store = store
+        self.spoken: frozenset[Dialect] = frozenset()
         self.virtual = self._make(None)
         self._running: asyncio.Task[None] | None = None
 
@@ -64,6 +66,7 @@ class World:
             clock=self.clock,
             random=Random(1),
             delay_seconds=lambda attempt, random: 10.0,
+            spoken=self.spoken,
             connectors=None if previous is None else previous.connectors,
         )
 

@@ -3,6 +3,7 @@
 import enum
 import os
 import secrets
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,9 @@ _Seed = Annotated[int | None, typer.Option(help="Seed of all dice; without one, 
 _For = Annotated[float | None, typer.Option("--for", help="End after so many seconds, above 0.")]
 _Json = Annotated[bool, typer.Option("--json", help="Tell the result as one line of JSON.")]
 _LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+_Dialect = Annotated[
+    list[str] | None, typer.Option(help="Speak as others do: see `station dialects`. May be given several times.")
+]
 _Transport = Annotated[str, typer.Option(help="picows or websockets.")]
 
 DEFAULT_ID_TAGS = ("CW-DRIVER-1", "CW-DRIVER-2", "CW-DRIVER-3")
@@ -75,6 +79,7 @@ def run(
     json: _Json = False,
     log_level: _LogLevel = "info",
     transport: _Transport = "picows",
+    dialect: _Dialect = None,
 ) -> None:
     """Run one station until SIGTERM, Ctrl-C or the end of --for.
 
@@ -106,12 +111,27 @@ def run(
             model=model,
             for_seconds=for_seconds,
             transport=transport,
+            dialects=tuple(dialect or ()),
             log_level=log_level,
         )
     except ConfigurationError as error:
         typer.echo(f"chargewright station: {error}", err=True)
         raise typer.Exit(2) from error
     raise typer.Exit(live(settings, as_json=json))
+
+
+@station_app.command()
+def dialects(json: _Json = False) -> None:
+    """List the ways in which other stations deviate, and which --dialect puts on."""
+    with needs("station", "station"):
+        from chargewright.station.dialect import DESCRIPTIONS
+
+    if json:
+        typer.echo(dumps({dialect.value: description for dialect, description in DESCRIPTIONS.items()}))
+        return
+    width = max(len(dialect) for dialect in DESCRIPTIONS)
+    for dialect, description in DESCRIPTIONS.items():
+        typer.echo(f"{dialect.value:{width}}  {description}")
 
 
 def _password(variable: str | None, file: Path | None) -> bytes | None:

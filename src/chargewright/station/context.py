@@ -18,6 +18,7 @@ from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.protocol.v16.security_events import SecurityEvent
+from chargewright.station.dialect import Dialect
 from chargewright.station.hardware.interface import MeterReading, Offer, Outlet, Timer
 from chargewright.station.product import Product
 from chargewright.station.store import QueuedMessage, StationStore
@@ -113,6 +114,7 @@ class Context(msgspec.Struct, frozen=True):
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     log: structlog.typing.FilteringBoundLogger
     note_security_event: NoteSecurityEvent
+    spoken: frozenset[Dialect] = frozenset()
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from chargewright.rpc.events import (
     ResultReceived,
 )
 from chargewright.station.context import Answer, CallFailed, CallFailure
+from chargewright.station.dialect import Translator
 from chargewright.station.hardware.interface import Timer
 from chargewright.transport.connection import Connection
 
@@ -64,7 +65,8 @@ class _Waiting(msgspec.Struct):
 class Link:
     """Speaks over one connection after another; every connection gets a fresh `RpcConnection` from `make_rpc`.
 
-    `when_durable(callback)` calls when everything that was changed so far is on disk: nothing leaves before.
+    `translator` writes messages as other stations do. `when_durable(callback)` calls when everything that was changed
+    so far is on disk: nothing leaves before.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Link:
         call_later: Callable[[float, Callable[[], None]], Timer],
         commands: Mapping[str, Command],
         when_durable: Callable[[Callable[[], None]], None],
+        translator: Translator,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         self.traffic = Traffic()
@@ -83,6 +86,7 @@ class Link:
         self._call_later = call_later
         self._commands = commands
         self._when_durable = when_durable
+        self._translator = translator
         self._log = log
         self._connection: Connection | None = None
         self._rpc: RpcConnection | None = None
@@ -120,7 +124,7 @@ class Link:
         if self._rpc is None or not self._inbox:
             self._is_receiving = False
             return
-        self._rpc.receive_message(self._inbox.popleft(), self._clock.monotonic())
+        self._rpc.receive_message(self._translator.incoming(self._inbox.popleft()), self._clock.monotonic())
         self._work()
         # Behind the wake-ups of those who waited, which are in the loop's line already.
         asyncio.get_running_loop().call_soon(self._receive_next)
@@ -196,7 +200,7 @@ class Link:
             return
         try:
             for message in self._rpc.messages_to_send():
-                self._connection.send(message)
+                self._connection.send(self._translator.outgoing(message))
                 self.traffic.sent += 1
                 self.last_sent = self._clock.monotonic()
         except ConnectionLost as error:

@@ -17,6 +17,7 @@ from chargewright.clock import SystemClock
 from chargewright.errors import ChargewrightError, ConfigurationError
 from chargewright.pics.loading import load
 from chargewright.pics.station import StationPics
+from chargewright.station.dialect import dialects
 from chargewright.station.ev.driver import Driver, Habits, IdTagPool
 from chargewright.station.ev.remote_driver import RemoteDriver
 from chargewright.station.log import configure_log
@@ -51,7 +52,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a station process needs. `password` is raw bytes (None: none is sent); `for_seconds` None: until a signal.
 
     `pics` is the name of a built-in PICS or a path; `id_tags` are those of the drivers where they are `auto`.
-    With `remote` they come when the CSMS lets somebody in; with `none` nobody comes.
+    With `remote` they come when the CSMS lets somebody in; with `none` nobody comes. `dialects` are names of `Dialect`.
     """
 
     pics: str
@@ -67,6 +68,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     for_seconds: float | None = None
     transport: str = "picows"
+    dialects: tuple[str, ...] = ()
     log_level: str = "info"
 
 
@@ -150,6 +152,7 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
                 attempt, random, has_connected=virtual.station.snapshot().messages_sent > 0
             ),
             password=settings.password,
+            spoken=dialects(settings.dialects),
         )
         is_time_over = await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
         return result_of(virtual.station.opening, virtual.station.snapshot()), is_time_over

@@ -1,7 +1,6 @@
 """A charging station: the only place that joins blocks to hardware, memory and connection."""
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, Final, TypeVar
@@ -19,6 +18,7 @@ from chargewright.station.commands import served
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
 from chargewright.station.context import Answer, CallFailed, CallFailure, Context, NoteSecurityEvent, Serve
+from chargewright.station.dialect import Dialect, Translator, numbered_call_ids
 from chargewright.station.hardware.interface import ConnectorHardware, TagReader
 from chargewright.station.line import Line
 from chargewright.station.link import Command, Link, read_tolerantly
@@ -69,6 +69,7 @@ class Station:
         random: Random,
         password: bytes | None = None,
         tag_reader: TagReader | None = None,
+        spoken: frozenset[Dialect] = frozenset(),
         delay_seconds: Callable[[int, Random], float],
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -76,6 +77,7 @@ class Station:
         self._csms_url = csms_url
         self._connect = connect
         self._password = password
+        self._spoken = spoken
         self._call_ids: Iterator[str] = iter(())
         self._is_without_power = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,6 +97,7 @@ class Station:
             call_later=loop.call_later,
             spawn=self._spawn,
             log=self._log,
+            spoken=spoken,
             note_security_event=_only_log(self._log),
         )
         self._blocks = Blocks(
@@ -113,7 +116,15 @@ class Station:
             ),
         )
         self._commands = {name: self._unless_silent(serve) for name, serve in served(self._blocks).items()}
-        self._link = Link(clock, self._new_rpc, loop.call_later, self._commands, store.database.when_durable, self._log)
+        self._link = Link(
+            clock,
+            self._new_rpc,
+            loop.call_later,
+            self._commands,
+            store.database.when_durable,
+            Translator(spoken),
+            self._log,
+        )
         self._line = Line(
             self._open,
             opened=self._opened,
@@ -222,7 +233,7 @@ class Station:
     def _count_boot(self) -> None:
         # Unique over all connections and boots of this station (OCPP-J 4.1.4, errata 2025-04 §3.1).
         boot = self._context.store.next_boot()
-        self._call_ids = map(f"{self._context.store.meta('instance', '')}-{boot}-{{}}".format, itertools.count(1))
+        self._call_ids = numbered_call_ids(self._context.store.meta("instance", ""), boot, self._spoken)
 
     def _restart(self) -> None:
         """After a Reset: as if power had been away for a moment, with the vehicles still there."""
@@ -241,11 +252,14 @@ class Station:
             password=self._password,
             on_message=on_message,
             on_close=on_close,
+            extensions="permessage-deflate" if Dialect.DEFLATE_OFFERED in self._spoken else None,
             keepalive=Keepalive(float(self._configuration.integer("WebSocketPingInterval")), PONG_SECONDS),
         )
 
     def _opened(self, connection: Connection) -> None:
         self._link.attach(connection)
+        if Dialect.BOOT_ON_RECONNECT in self._spoken and self._blocks.boot.registration is Registration.ACCEPTED:
+            self._blocks.boot.restart()
         self._blocks.boot.connected()
         if self._blocks.boot.registration is Registration.ACCEPTED:
             self._online()

@@ -6,6 +6,7 @@ from collections import deque
 from chargewright.protocol.v16.base import UNSET, Timestamp
 from chargewright.protocol.v16.core import StatusNotificationRequest, StatusNotificationResponse
 from chargewright.station.context import CallFailed, CallFailure, Context, StatusReport
+from chargewright.station.dialect import Dialect
 
 __all__ = ["StatusNotifications"]
 
@@ -40,7 +41,7 @@ class StatusNotifications:
     def online(self) -> None:
         """The line is back: tell what is not known yet."""
         self._waiting.clear()
-        for connector_id in sorted(self._current):
+        for connector_id in sorted(self._current, reverse=Dialect.STATUSES_REVERSED in self._context.spoken):
             if self._told.get(connector_id) != self._current[connector_id]:
                 self._put(self._current[connector_id], is_triggered=False)
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from chargewright.clock import Clock
 from chargewright.protocol.v16.core import Reason
+from chargewright.station.dialect import Dialect
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.product import Product
@@ -45,6 +46,7 @@ class VirtualStation:
         delay_seconds: Callable[[int, Random], float],
         password: bytes | None = None,
         connectors: Sequence[SimulatedConnector] | None = None,
+        spoken: frozenset[Dialect] = frozenset(),
     ) -> None:
         self._clock = clock
         self._store = store
@@ -67,6 +69,7 @@ class VirtualStation:
             random=random,
             delay_seconds=delay_seconds,
             password=password,
+            spoken=spoken,
         )
         self.station.on_change = self._tell
 
