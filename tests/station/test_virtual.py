@@ -50,3 +50,45 @@ def test_the_meter_goes_on_where_it_stood(tmp_path: Path) -> None:
         stood_at = live(first, store=store)
     with StationStore(path, Random(1)) as store:
         assert live(second, store=store) == stood_at > 0
+
+
+def test_a_life_goes_on_over_power_cuts_until_it_is_closed() -> None:
+    async def main(world: World) -> None:
+        virtual = world.virtual
+        life = asyncio.create_task(virtual.run())
+        await world.csms.expect("StatusNotification", 2)
+        virtual.plug(1, car())
+        virtual.show_tag("TAG")
+        await world.csms.expect("StartTransaction")
+        await asyncio.sleep(100)
+        before = virtual.station
+        virtual.cut_power()
+        virtual.cut_power()
+        assert not virtual.has_power and not virtual.is_online()
+        register_wh = virtual.connectors[0].peek().register_wh
+        await asyncio.sleep(500)
+        assert world.csms.of("StopTransaction") == [] and len(world.csms.of("BootNotification")) == 1
+        virtual.return_power()
+        virtual.return_power()
+        assert virtual.station is not before
+        stop = await world.csms.expect("StopTransaction")
+        assert (stop["reason"], stop["meterStop"]) == ("PowerLoss", register_wh)
+        assert len(world.csms.of("BootNotification")) == 2
+        assert virtual.opening.transactions_completed == 0
+        await virtual.close()
+        await asyncio.wait_for(life, 10)
+        virtual.cut_power()
+        assert virtual.has_power, "what has ended is not cut"
+
+    live(main)
+
+
+def test_a_station_without_power_can_be_closed() -> None:
+    async def main(world: World) -> None:
+        life = asyncio.create_task(world.virtual.run())
+        await world.csms.expect("StatusNotification", 2)
+        world.virtual.cut_power()
+        await world.virtual.close()
+        await asyncio.wait_for(life, 10)
+
+    live(main)

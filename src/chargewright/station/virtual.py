@@ -12,8 +12,9 @@ from chargewright.protocol.v16.core import Reason
 from chargewright.station.dialect import Dialect
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.simulated import SimulatedConnector
+from chargewright.station.network import SimulatedNetwork
 from chargewright.station.product import Product
-from chargewright.station.snapshot import ConnectorSnapshot
+from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 from chargewright.station.station import Station
 from chargewright.station.store import StationStore
 from chargewright.transport.choice import Connect
@@ -48,8 +49,12 @@ class VirtualStation:
         connectors: Sequence[SimulatedConnector] | None = None,
         spoken: frozenset[Dialect] = frozenset(),
     ) -> None:
+        self.network = SimulatedNetwork(connect)
         self._clock = clock
         self._store = store
+        self._power = asyncio.Event()
+        self._power.set()
+        self._is_closed = False
         self._has_local_stop = product.has_local_stop
         self._changed = asyncio.Condition()
         self._notifier: asyncio.Task[None] | None = None
@@ -58,20 +63,63 @@ class VirtualStation:
             if connectors is None
             else list(connectors)
         )
-        self.station = Station(
+        self._make_station = lambda: Station(
             station_id,
             csms_url,
             product,
             [connector.hardware for connector in self.connectors],
             store,
-            connect=connect,
+            connect=self.network.connect,
             clock=clock,
             random=random,
             delay_seconds=delay_seconds,
             password=password,
             spoken=spoken,
         )
-        self.station.on_change = self._tell
+        self.station = self._make_station()
+        self.station.on_change = self.tell
+        self._first = self.station
+
+    @property
+    def opening(self) -> StationSnapshot:
+        """How it was when `run` began, before any power cut."""
+        return self._first.opening
+
+    @property
+    def has_power(self) -> bool:
+        """Whether the grid is there."""
+        return self._power.is_set()
+
+    async def run(self) -> None:
+        """Live until `close`, over power cuts: after each, a new station on the same memory and hardware."""
+        while not self._is_closed:
+            await self.station.run()
+            await self._power.wait()
+
+    async def close(self) -> None:
+        """End in order, and `run` with it."""
+        self._is_closed = True
+        self._power.set()
+        await self.station.close()
+
+    def cut_power(self) -> None:
+        """The grid is gone: nothing is sent or written any more; cables stay where they are. Idempotent."""
+        if not self.has_power or self._is_closed:
+            return
+        self._power.clear()
+        self.station.cut_power()
+        for connector in self.connectors:
+            connector.cut_power()
+        self.tell()
+
+    def return_power(self) -> None:
+        """The grid is back: the station starts anew, from what is on disk. Idempotent."""
+        if self.has_power or self._is_closed:
+            return
+        self.station = self._make_station()
+        self.station.on_change = self.tell
+        self._power.set()
+        self.tell()
 
     def plug(self, connector_id: int, vehicle: Vehicle) -> None:
         """Connect a vehicle."""
@@ -89,7 +137,7 @@ class VirtualStation:
     def show_tag(self, id_tag: str, connector_id: int | None = None) -> None:
         """Hold a tag before the reader."""
         self.station.show_tag(id_tag, connector_id)
-        self._tell()  # It may have freed a cable, and no status tells that.
+        self.tell()  # It may have freed a cable, and no status tells that.
 
     def stop_charging(self) -> None:
         """All who charge stop at the station: Local, or Other where the product has no such stop."""
@@ -124,7 +172,8 @@ class VirtualStation:
             keep=lambda register_wh: self._store.set_register(number, register_wh, self._clock.now()),
         )
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Wake whoever waits for something visible."""
         if self._notifier is None or self._notifier.done():
             self._notifier = asyncio.get_running_loop().create_task(self._notify())
 
