@@ -19,6 +19,7 @@ from chargewright.csms.seed import IdTagSeed, Seed, StationSeed
 from chargewright.csms.storage.sqlite import open_sqlite
 from chargewright.csms.storage.tables import metadata
 from chargewright.simulation import simulate
+from chargewright.station.dialect import Dialect
 from chargewright.station.ev.driver import Driver, Habits
 from chargewright.station.running import product_from
 from chargewright.station.store import StationStore
@@ -37,6 +38,7 @@ TABLES = (
     "meter_value",
     "event",
     "quarantine",
+    "deviation",
 )
 
 
@@ -51,13 +53,13 @@ class Day:
         self.reconnects = 0
 
 
-def live_a_day(seed: int, seconds: float = DAY_SECONDS) -> Day:
-    """Simulate it."""
+def live_a_day(seed: int, seconds: float = DAY_SECONDS, spoken: frozenset[Dialect] = frozenset()) -> Day:
+    """Simulate it, with stations that speak so."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     day = Day()
 
     async def main(clock: LoopClock) -> None:
-        await _main(clock, seed, seconds, day)
+        await _main(clock, seed, seconds, day, spoken)
 
     simulate(main)
     return day
@@ -68,7 +70,7 @@ def entropy(dice: Random) -> Any:
     return lambda count: dice.randbytes(count)
 
 
-async def _main(clock: LoopClock, seed: int, seconds: float, day: Day) -> None:
+async def _main(clock: LoopClock, seed: int, seconds: float, day: Day, spoken: frozenset[Dialect]) -> None:
     faults = Faults(delay_seconds=(0.005, 0.4), cut_chance=0.01)
     network = LoopbackNetwork(faults=faults, dice=Random(f"{seed} network"))
     storage = await open_sqlite(":memory:", clock)
@@ -112,6 +114,7 @@ async def _main(clock: LoopClock, seed: int, seconds: float, day: Day) -> None:
             random=dice,
             delay_seconds=lambda attempt, random: back_off_seconds(attempt, BackOff(), random),
             password=bytes.fromhex(KEY),
+            spoken=spoken,
         )
         stations[identity] = virtual
         lives.append(asyncio.create_task(virtual.station.run(), name=identity))
