@@ -110,10 +110,11 @@ class Blocks:
         self.queue.stop()
         self.boot.stop()
 
-    def end_transactions(self, reason: Reason) -> None:
-        """Stop every transaction, in the name of whoever charges."""
+    def end_transactions(self, reason: Reason, connector_id: int | None = None) -> None:
+        """Stop every transaction, or that of one connector, in the name of whoever charges."""
         for connector in self.connectors:
-            connector.stop(reason, connector.user.id_tag if connector.user is not None else None)
+            if connector_id in (None, connector.number):
+                connector.stop(reason, connector.user.id_tag if connector.user is not None else None)
 
     def read_meter(self, connector_id: int) -> MeterReading:
         """Look at the meter of a connector."""

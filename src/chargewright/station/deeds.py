@@ -43,7 +43,7 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One thing done at a station."""
 
 
-class PlugIn(Deed, tag="plug-in"):
+class PlugIn(Deed, frozen=True, tag="plug-in"):
     """Connect a vehicle, with its own cable where the outlet is a socket."""
 
     connector: Connector
@@ -57,7 +57,7 @@ class PlugIn(Deed, tag="plug-in"):
     dc_power_w: Annotated[float, msgspec.Meta(gt=0, description="Most that its battery takes, in W.")] = 100_000.0
 
 
-class ChangeVehicle(Deed, tag="change-vehicle"):
+class ChangeVehicle(Deed, frozen=True, tag="change-vehicle"):
     """Give other properties to the vehicle that is plugged in; what is not given stays."""
 
     connector: Connector
@@ -72,7 +72,7 @@ class ChangeVehicle(Deed, tag="change-vehicle"):
     dc_power_w: Annotated[float, msgspec.Meta(gt=0, description="Most that its battery takes, in W.")] | None = None
 
 
-class Unplug(Deed, tag="unplug"):
+class Unplug(Deed, frozen=True, tag="unplug"):
     """Pull the plug: at the vehicle, where a detachable cable stays in the socket, or at the station, cable and all."""
 
     connector: Connector
@@ -85,7 +85,7 @@ class Unplug(Deed, tag="unplug"):
     ] = ""
 
 
-class PresentTag(Deed, tag="present-tag"):
+class PresentTag(Deed, frozen=True, tag="present-tag"):
     """Hold a tag before the reader."""
 
     id_tag: IdTag
@@ -95,58 +95,58 @@ class PresentTag(Deed, tag="present-tag"):
     ) = None
 
 
-class PressStop(Deed, tag="press-stop"):
+class PressStop(Deed, frozen=True, tag="press-stop"):
     """Press the station's stop button (reason Local)."""
 
     connector: Annotated[int, msgspec.Meta(ge=1, description="Whose; absent: every transaction stops.")] | None = None
 
 
-class Fault(Deed, tag="fault"):
+class Fault(Deed, frozen=True, tag="fault"):
     """Break something: the connector reports this error and lets no energy flow until the fault is cleared."""
 
     connector: Connector
     error_code: Annotated[ChargePointErrorCode, msgspec.Meta(description="ChargePointErrorCode (§7.6).")]
 
 
-class ClearFault(Deed, tag="clear-fault"):
+class ClearFault(Deed, frozen=True, tag="clear-fault"):
     """Mend what `fault` broke."""
 
     connector: Connector
 
 
-class JamLock(Deed, tag="jam-lock"):
+class JamLock(Deed, frozen=True, tag="jam-lock"):
     """Make the lock of a socket fail, as a half-inserted plug does; it stays as it is until `free-lock`."""
 
     connector: Connector
 
 
-class FreeLock(Deed, tag="free-lock"):
+class FreeLock(Deed, frozen=True, tag="free-lock"):
     """Let the lock of a socket work again."""
 
     connector: Connector
 
 
-class EmergencyStop(Deed, tag="emergency-stop"):
+class EmergencyStop(Deed, frozen=True, tag="emergency-stop"):
     """Press the emergency button: every transaction ends (reason EmergencyStop), and nothing charges until release."""
 
 
-class ReleaseEmergencyStop(Deed, tag="release-emergency-stop"):
+class ReleaseEmergencyStop(Deed, frozen=True, tag="release-emergency-stop"):
     """Pull the emergency button out again."""
 
 
-class CutPower(Deed, tag="cut-power"):
+class CutPower(Deed, frozen=True, tag="cut-power"):
     """Take the grid away, in the middle of whatever goes on. Only what the station has on disk survives."""
 
 
-class ReturnPower(Deed, tag="return-power"):
+class ReturnPower(Deed, frozen=True, tag="return-power"):
     """Give the grid back: the station starts on the same memory, with the same vehicles at its cables."""
 
 
-class NetworkDown(Deed, tag="network-down"):
+class NetworkDown(Deed, frozen=True, tag="network-down"):
     """Cut the network: an open connection is lost without a goodbye, and no new one comes about."""
 
 
-class NetworkUp(Deed, tag="network-up"):
+class NetworkUp(Deed, frozen=True, tag="network-up"):
     """Mend the network, or make it slow; the station connects when its back-off says so."""
 
     delay_seconds: Annotated[
@@ -154,14 +154,14 @@ class NetworkUp(Deed, tag="network-up"):
     ] = 0.0
 
 
-class SetConfiguration(Deed, tag="set-configuration"):
+class SetConfiguration(Deed, frozen=True, tag="set-configuration"):
     """Change a configuration key at the station itself, as a technician does; what may be written is as in §5.3."""
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=50, description="Name of the key.")]
     value: Annotated[str, msgspec.Meta(max_length=500, description="Its new value, as it travels.")]
 
 
-class Tamper(Deed, tag="tamper"):
+class Tamper(Deed, frozen=True, tag="tamper"):
     """Open the housing: the station notes the security event TamperDetectionActivated."""
 
 

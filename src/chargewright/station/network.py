@@ -41,17 +41,22 @@ class SimulatedNetwork:
         self, url: str, *, on_message: Callable[[bytes], None], on_close: Callable[[CloseInfo], None], **options: Any
     ) -> Connection:
         """As `Connect`; raises `ConnectionLost` where the network is cut, or gets cut meanwhile."""
-        if not self.is_up:
-            raise ConnectionLost(f"{url}: the network is cut")
+        self._check(url)
         way = _Way(self, on_message, on_close)
         # The upgrade takes its way as well: this delay is what was asked for, no waiting for something.
         await asyncio.sleep(self.delay_seconds)
         connection = await self._connect_really(url, on_message=way.received, on_close=way.closed, **options)
         way.open(connection)
-        if not self.is_up:
+        try:
+            self._check(url)
+        except ConnectionLost:
             way.abort()
-            raise ConnectionLost(f"{url}: the network is cut")
+            raise
         return way
+
+    def _check(self, url: str) -> None:
+        if not self.is_up:
+            raise ConnectionLost(f"{url}: the network is cut")
 
     def opened(self, way: "_Way") -> None:
         """A connection is to be lost with the network."""

@@ -10,7 +10,13 @@ import structlog
 from chargewright.clock import Clock
 from chargewright.protocol.v16.actions import ACTIONS, Role
 from chargewright.protocol.v16.base import Message
-from chargewright.protocol.v16.core import ChargePointErrorCode, Reason
+from chargewright.protocol.v16.core import (
+    ChangeConfigurationRequest,
+    ChargePointErrorCode,
+    ConfigurationStatus,
+    Reason,
+)
+from chargewright.protocol.v16.security_events import SecurityEvent
 from chargewright.rpc.connection import RpcConnection
 from chargewright.station.blocks import Blocks, Ways
 from chargewright.station.boot import Permission, Registration
@@ -191,13 +197,22 @@ class Station:
         """A tag is held before the reader, for a chosen connector or for any."""
         self._blocks.access.show(id_tag, connector_id)
 
-    def end_transactions(self, reason: Reason) -> None:
-        """Stop every transaction, in the name of whoever charges."""
-        self._blocks.end_transactions(reason)
+    def end_transactions(self, reason: Reason, connector_id: int | None = None) -> None:
+        """Stop every transaction, or that of one connector, in the name of whoever charges."""
+        self._blocks.end_transactions(reason, connector_id)
 
     def set_fault(self, connector_id: int, error_code: ChargePointErrorCode) -> None:
         """A connector has a fault that keeps it from charging; `NO_ERROR`: it is gone."""
         self._blocks.connectors[connector_id - 1].set_fault(error_code)
+
+    def change_configuration(self, key: str, value: str) -> ConfigurationStatus:
+        """A technician changes a configuration key at the station; the same as over the line (§5.3)."""
+        request = ChangeConfigurationRequest(key=key, value=value)
+        return self._configuration.change_configuration(request).status
+
+    def tampered_with(self) -> None:
+        """Somebody opens the housing (security whitepaper §8)."""
+        self._context.note_security_event(SecurityEvent.TAMPER_DETECTION_ACTIVATED)
 
     # What can be seen.
 

@@ -63,7 +63,7 @@ class VirtualStation:
             if connectors is None
             else list(connectors)
         )
-        self._make_station = lambda: Station(
+        self._make_station: Callable[[], Station] = lambda: Station(
             station_id,
             csms_url,
             product,

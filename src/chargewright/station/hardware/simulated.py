@@ -17,11 +17,13 @@ from chargewright.station.hardware.interface import (
     EV_READY,
     NO_OFFER,
     ConnectorHardware,
+    Done,
     MeterReading,
     Offer,
     Outlet,
     PilotState,
     Timer,
+    ignore_outcome,
 )
 
 __all__ = ["GRID_VOLTAGE_V", "SimulatedConnector", "SimulatedTagReader"]
@@ -76,6 +78,11 @@ class SimulatedConnector:
         """The pieces, as the station asks for them."""
         return ConnectorHardware(outlet=self.outlet, contactor=self, meter=self, pilot=self, cable_lock=self._lock)
 
+    @property
+    def lock(self) -> "SimulatedCableLock | None":
+        """The lock of a socket; None where the cable is fixed."""
+        return self._lock
+
     # The hands of driver and technician.
 
     def plug(self, vehicle: Vehicle) -> None:
@@ -110,6 +117,22 @@ class SimulatedConnector:
             self._lock.remove()
         return vehicle
 
+    def take_cable(self) -> None:
+        """Take a cable that no vehicle is on; raises `LocalProtocolError` where there is none, or it is locked."""
+        if self._lock is None or not self._lock.has_cable or self.vehicle is not None:
+            raise LocalProtocolError("there is no cable without a vehicle in this connector")
+        if self._lock.is_locked:
+            raise LocalProtocolError("the cable is locked")
+        self._lock.remove()
+
+    def change_vehicle(self, change: Callable[[Vehicle], None]) -> None:
+        """Let the plugged vehicle be another one from now on; raises `LocalProtocolError` where there is none."""
+        if self.vehicle is None:
+            raise LocalProtocolError("no vehicle is plugged into this connector")
+        self._advance()
+        change(self.vehicle)
+        self._settle()
+
     def cut_power(self) -> None:
         """The grid is gone: the contactor falls open, and the meter writes nothing any more."""
         self.open()
@@ -124,7 +147,7 @@ class SimulatedConnector:
         """Whether the vehicle has a path to the grid."""
         return self._is_closed
 
-    def close(self) -> None:
+    def close(self, done: Done = ignore_outcome) -> None:
         """Let energy flow; refused unless a vehicle asks for it, as the interlock of a real station does."""
         if self._state not in EV_READY:
             raise LocalProtocolError(f"contactor cannot close in pilot state {self._state.name}")
@@ -133,12 +156,22 @@ class SimulatedConnector:
         if self._keeping is None:
             self._keeping = self._call_later(KEEP_SECONDS, self._keep_on)
         self._settle()
+        done(True)
 
-    def open(self) -> None:
+    def open(self, done: Done = ignore_outcome) -> None:
         """Stop the flow."""
         self._advance()
         self._is_closed = False
         self._settle()
+        done(True)
+
+    @property
+    def hold_seconds(self) -> float | None:
+        """Nothing real hangs on it."""
+        return None
+
+    def hold(self) -> None:
+        """It needs no holding."""
 
     # ControlPilot.
 
@@ -298,11 +331,11 @@ class SimulatedCableLock:
         self._has_cable = False
         self.on_change()
 
-    def lock(self) -> bool:
-        """Hold the cable; False when jammed."""
+    def lock(self, done: Done = ignore_outcome) -> None:
+        """Hold the cable, unless jammed."""
         if not self.is_jammed:
             self._is_locked = True
-        return self._is_locked
+        done(self._is_locked)
 
     def unlock(self) -> bool:
         """Free the cable; False when jammed."""
