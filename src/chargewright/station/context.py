@@ -22,6 +22,7 @@ from chargewright.station.dialect import Dialect
 from chargewright.station.hardware.interface import MeterReading, Offer, Outlet, Timer
 from chargewright.station.product import Product
 from chargewright.station.store import QueuedMessage, StationStore
+from chargewright.station.tally import Tally
 
 __all__ = [
     "EVERYBODY",
@@ -115,6 +116,7 @@ class Context(msgspec.Struct, frozen=True):
     log: structlog.typing.FilteringBoundLogger
     note_security_event: NoteSecurityEvent
     spoken: frozenset[Dialect] = frozenset()
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -168,8 +170,14 @@ class StatusReport(msgspec.Struct, frozen=True):
 class TransactionLog(Protocol):
     """Where connectors open and close transactions; everything is durable when a method returns."""
 
-    def start(self, connector_id: int, authorization: Authorization, reading: MeterReading) -> int:
-        """Open a transaction; returns its key."""
+    def start(
+        self,
+        connector_id: int,
+        authorization: Authorization,
+        reading: MeterReading,
+        reservation_id: int | None = None,
+    ) -> int:
+        """Open a transaction, with the reservation that it makes use of; returns its key."""
 
     def stop(self, key: int, reason: Reason, id_tag: str | None, reading: MeterReading) -> None:
         """Close it; `id_tag` is that of who stopped it, None when the station did."""
@@ -218,6 +226,9 @@ class ConnectorPort(Protocol):
 
     def limit(self, limit: Offer) -> None:
         """Offer no more than this from now on."""
+
+    def reserve(self, is_reserved: bool) -> None:
+        """Show that it is kept for somebody, or is not any more."""
 
     def stop(self, reason: Reason, id_tag: str | None) -> None:
         """End the transaction, if one runs."""

@@ -30,6 +30,7 @@ from chargewright.rpc.events import (
 from chargewright.station.context import Answer, CallFailed, CallFailure
 from chargewright.station.dialect import Translator
 from chargewright.station.hardware.interface import Timer
+from chargewright.station.tally import Tally
 from chargewright.transport.connection import Connection
 
 __all__ = ["Command", "Link", "Traffic", "read_tolerantly"]
@@ -78,8 +79,10 @@ class Link:
         when_durable: Callable[[Callable[[], None]], None],
         translator: Translator,
         log: structlog.typing.FilteringBoundLogger,
+        tally: Tally | None = None,
     ) -> None:
         self.traffic = Traffic()
+        self._tally = Tally() if tally is None else tally
         self.last_sent = clock.monotonic()
         self._clock = clock
         self._make_rpc = make_rpc
@@ -115,6 +118,7 @@ class Link:
         if self._rpc is None:
             return
         self.traffic.received += 1
+        self._tally.received += 1
         self._inbox.append(message)
         if not self._is_receiving:
             self._is_receiving = True
@@ -202,6 +206,7 @@ class Link:
             for message in self._rpc.messages_to_send():
                 self._connection.send(self._translator.outgoing(message))
                 self.traffic.sent += 1
+                self._tally.sent += 1
                 self.last_sent = self._clock.monotonic()
         except ConnectionLost as error:
             # The transport tells so as well, by its close callback, where the waiting CALLs are failed.
@@ -212,6 +217,7 @@ class Link:
             case CallReceived():
                 self._serve(event)
             case ResultReceived():
+                self._tally.answer_times.add(event.elapsed_seconds)
                 if event.deviations:
                     self._log.info(
                         "the CSMS deviates",

@@ -42,6 +42,7 @@ class OfflineQueue:
     def put(self, action: str, request: Message, transaction_key: int | None) -> None:
         """Append a message to the durable queue (inside the caller's commit, if it has one open)."""
         self._store.enqueue(transaction_key, action, encode(request))
+        self._context.tally.message_queued(action)
         self._empty.clear()
         self._context.call_later(0.0, self.wake)
 
@@ -90,6 +91,7 @@ class OfflineQueue:
         with self._store.atomically():
             then = self._messages.settle(head, response)
             self._store.dequeue(head.sequence)
+        self._context.tally.message_answered(head.action)
         if then is not None:
             then()
         return True
@@ -124,6 +126,7 @@ class OfflineQueue:
         with self._store.atomically():
             self._store.park(head.sequence, reason)
             then = self._messages.settle(head, None)
+        self._context.tally.parked += 1
         if then is not None:
             then()
 

@@ -31,6 +31,7 @@ from chargewright.station.link import Command, Link, read_tolerantly
 from chargewright.station.product import Product
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, connector_snapshot
 from chargewright.station.store import StationStore
+from chargewright.station.tally import Tally
 from chargewright.transport.choice import Connect
 from chargewright.transport.connection import CloseInfo, Connection, Keepalive
 
@@ -76,6 +77,7 @@ class Station:
         password: bytes | None = None,
         tag_reader: TagReader | None = None,
         spoken: frozenset[Dialect] = frozenset(),
+        tally: Tally | None = None,
         delay_seconds: Callable[[int, Random], float],
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -104,6 +106,7 @@ class Station:
             spawn=self._spawn,
             log=self._log,
             spoken=spoken,
+            tally=Tally() if tally is None else tally,
             note_security_event=_only_log(self._log),
         )
         self._blocks = Blocks(
@@ -130,6 +133,7 @@ class Station:
             store.database.when_durable,
             Translator(spoken),
             self._log,
+            context.tally,
         )
         self._line = Line(
             self._open,
@@ -215,6 +219,11 @@ class Station:
         self._context.note_security_event(SecurityEvent.TAMPER_DETECTION_ACTIVATED)
 
     # What can be seen.
+
+    @property
+    def tally(self) -> Tally:
+        """What was counted, by this station and those it shares the tally with."""
+        return self._context.tally
 
     def meter_readings(self) -> Mapping[int, int]:
         """The raw register of each connector, in Wh."""

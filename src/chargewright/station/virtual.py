@@ -17,6 +17,7 @@ from chargewright.station.product import Product
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 from chargewright.station.station import Station
 from chargewright.station.store import StationStore
+from chargewright.station.tally import Tally
 from chargewright.transport.choice import Connect
 
 __all__ = ["VirtualStation", "store_path"]
@@ -48,6 +49,7 @@ class VirtualStation:
         password: bytes | None = None,
         connectors: Sequence[SimulatedConnector] | None = None,
         spoken: frozenset[Dialect] = frozenset(),
+        tally: Tally | None = None,
     ) -> None:
         self.network = SimulatedNetwork(connect)
         self._clock = clock
@@ -75,6 +77,7 @@ class VirtualStation:
             delay_seconds=delay_seconds,
             password=password,
             spoken=spoken,
+            tally=tally,
         )
         self.station = self._make_station()
         self.station.on_change = self.tell
