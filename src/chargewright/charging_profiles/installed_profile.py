@@ -3,6 +3,7 @@
 A thousand profiles of a thousand periods are 17 MB that way, and would be a quarter of a gigabyte as messages.
 """
 
+import sys
 from array import array
 from bisect import bisect_right
 from decimal import Decimal
@@ -28,11 +29,15 @@ _TEN: Final = Decimal(10)
 
 
 class _StoredProfile(Message):
-    """What is written down of an installed profile."""
+    """What is written down of an installed profile: the message without its periods, and these as packed numbers,
+    least byte first. A thousand periods are read back that way in a fraction of the time that JSON would take."""
 
     connector_id: Integer
     installed_at: Integer
     charging_profile: ChargingProfile
+    starts: bytes
+    tenths: bytes
+    phases: bytes
 
 
 class InstalledProfile:
@@ -45,33 +50,64 @@ class InstalledProfile:
     __slots__ = ("_header", "_phases", "_starts", "_tenths", "connector_id", "installed_at", "timing")
 
     def __init__(self, profile: ChargingProfile, connector_id: int, installed_at: int) -> None:
-        schedule = profile.charging_schedule
-        periods = schedule.charging_schedule_period
-        self.connector_id: Final = connector_id
-        self.installed_at: Final = installed_at
-        self.timing: Final[Timing] = timing_of(profile)
-        self._starts: Final = array("q", [period.start_period for period in periods])
-        self._tenths: Final = array("q", [int(period.limit * 10) for period in periods])
-        # 0 stands for an absent numberPhases.
-        self._phases: Final = bytes(
-            0 if isinstance(period.number_phases, UnsetType) else period.number_phases for period in periods
+        periods = profile.charging_schedule.charging_schedule_period
+        bare = msgspec.structs.replace(profile.charging_schedule, charging_schedule_period=[])
+        self._keep(
+            msgspec.structs.replace(profile, charging_schedule=bare),
+            connector_id,
+            installed_at,
+            array("q", [period.start_period for period in periods]),
+            array("q", [int(period.limit * 10) for period in periods]),
+            # 0 stands for an absent numberPhases.
+            bytes(0 if isinstance(period.number_phases, UnsetType) else period.number_phases for period in periods),
         )
-        if not periods or periods[0].start_period != 0 or any(b <= a for a, b in pairwise(self._starts)):
-            raise ValueError(f"chargingProfileId {profile.charging_profile_id}: its periods do not rise from 0 on")
-        bare = msgspec.structs.replace(schedule, charging_schedule_period=[])
-        self._header: Final = msgspec.structs.replace(profile, charging_schedule=bare)
+
+    def _keep(
+        self,
+        header: ChargingProfile,
+        connector_id: int,
+        installed_at: int,
+        starts: "array[int]",
+        tenths: "array[int]",
+        phases: bytes,
+    ) -> None:
+        if not starts or starts[0] != 0 or any(b <= a for a, b in pairwise(starts)):
+            raise ValueError(f"chargingProfileId {header.charging_profile_id}: its periods do not rise from 0 on")
+        if not len(starts) == len(tenths) == len(phases):
+            raise ValueError(f"chargingProfileId {header.charging_profile_id}: its periods are not of one number")
+        self._header = header
+        self.connector_id = connector_id
+        self.installed_at = installed_at
+        self.timing: Timing = timing_of(header)
+        self._starts = starts
+        self._tenths = tenths
+        self._phases = phases
 
     @classmethod
     def decoded(cls, text: bytes) -> Self:
         """What `encoded` made; raises one of `protocol.v16.coding.DECODE_FAILURES`, or `ValueError`."""
         stored = decode(_StoredProfile, text)
-        return cls(stored.charging_profile, stored.connector_id, stored.installed_at)
+        installed = cls.__new__(cls)
+        installed._keep(
+            stored.charging_profile,
+            stored.connector_id,
+            stored.installed_at,
+            _unpacked(stored.starts),
+            _unpacked(stored.tenths),
+            stored.phases,
+        )
+        return installed
 
     def encoded(self) -> bytes:
         """JSON, for `decoded` after the next boot (errata v4.0 §3.37)."""
         return encode(
             _StoredProfile(
-                connector_id=self.connector_id, installed_at=self.installed_at, charging_profile=self.profile
+                connector_id=self.connector_id,
+                installed_at=self.installed_at,
+                charging_profile=self._header,
+                starts=_packed(self._starts),
+                tenths=_packed(self._tenths),
+                phases=self._phases,
             )
         )
 
@@ -128,3 +164,19 @@ class InstalledProfile:
         if self._header.charging_schedule.charging_rate_unit is ChargingRateUnitType.W:
             return Limit(rate, None, phases)
         return Limit(None, rate, phases)
+
+
+def _packed(numbers: "array[int]") -> bytes:
+    if sys.byteorder == "little":
+        return numbers.tobytes()
+    swapped = array("q", numbers)
+    swapped.byteswap()
+    return swapped.tobytes()
+
+
+def _unpacked(data: bytes) -> "array[int]":
+    numbers = array("q")
+    numbers.frombytes(data)
+    if sys.byteorder != "little":
+        numbers.byteswap()
+    return numbers
