@@ -6,6 +6,7 @@ from typing import Final
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
 from chargewright.station.connector_status import Facts, derive_status
 from chargewright.station.context import Authorization, Context, StatusReport, TransactionLog
+from chargewright.station.energy_path import EnergyPath
 from chargewright.station.hardware.interface import (
     EV_CONNECTED,
     EV_READY,
@@ -21,6 +22,10 @@ from chargewright.station.store import Availability
 __all__ = ["Connector"]
 
 EV_SIDE_DISCONNECTED: Final = "EV side disconnected"
+# What Reserved may follow (§4.9); itself, because a report may change otherwise.
+_BEFORE_RESERVED: Final = frozenset(
+    {ChargePointStatus.AVAILABLE, ChargePointStatus.FAULTED, ChargePointStatus.RESERVED}
+)
 
 
 class Connector:
@@ -40,7 +45,6 @@ class Connector:
         transaction_changed: Callable[[int], None],
     ) -> None:
         self.number = number
-        self.hardware = hardware
         # The transaction that runs here, and whoever was let in and has not plugged in yet.
         self.transaction_key: int | None = None
         self.user: Authorization | None = None
@@ -50,19 +54,26 @@ class Connector:
         self._transaction_changed = transaction_changed
         self._availability = context.store.availability(number)
         self._error_code = ChargePointErrorCode.NO_ERROR
+        # Faults of the hardware that show while it is being built are told with the first status.
+        self._is_switching = True
+        self._path = EnergyPath(
+            context, number, hardware, changed=self._path_changed, failed=self._path_failed, healed=self._path_healed
+        )
+        self.hardware = hardware = self._path.hardware
         self._waiting: Authorization | None = None
         self._is_allowed = True
         # What charging profiles leave of the outlet's power.
         self._limit = hardware.outlet.most
         self._must_user_act = False
+        self._is_reserved = False
         self._was_plugged = self.is_plugged
         self._was_ev_connected = self.is_ev_connected
         # Whoever may take the cable out after DeAuthorized (errata v4.0 §3.5).
         self._cable_held_for: Authorization | None = None
         self._info: str | None = None
         self._connection_timer: Timer | None = None
+        self._reported = StatusReport(number, derive_status(self.facts), self._error_code)
         self._is_switching = False
-        self._reported = StatusReport(number, derive_status(self.facts))
         hardware.pilot.on_change = self._hardware_changed
         if hardware.cable_lock is not None:
             hardware.cable_lock.on_change = self._hardware_changed
@@ -89,9 +100,11 @@ class Connector:
             is_plugged=self.is_plugged,
             is_authorized=self._waiting is not None,
             has_transaction=self.transaction_key is not None,
-            is_ev_ready=self.hardware.pilot.state in EV_READY,
-            is_allowed=self._is_allowed and not self._limit.is_nothing,
+            is_ev_ready=self._is_ev_ready,
+            # The station offers no energy before its contactor has closed.
+            is_allowed=self._is_offering and (self._path.is_energised or not self._is_ev_ready),
             must_user_act=self._must_user_act,
+            is_reserved=self._is_reserved,
         )
 
     @property
@@ -122,7 +135,7 @@ class Connector:
 
     def read_meter(self) -> MeterReading:
         """Look at the meter."""
-        return self.hardware.meter.read()
+        return self._path.read_meter()
 
     # What users, the CSMS and technicians do.
 
@@ -146,10 +159,10 @@ class Connector:
             return
         self._is_switching = True
         try:
-            self.hardware.contactor.open()
+            self._path.cut()
             # Read while the offer still stands; the register does not move any more.
             self._log.stop(key, reason, id_tag, self.read_meter())
-            self.hardware.pilot.offer(NO_OFFER)
+            self._path.offer(NO_OFFER)
         finally:
             self._is_switching = False
         user, self.user, self.transaction_key = self.user, None, None
@@ -169,10 +182,16 @@ class Connector:
         if self.transaction_key is not None:
             self._is_switching = True
             try:
-                self.hardware.pilot.offer(limit)
+                self._path.offer(limit)
             finally:
                 self._is_switching = False
         self._refresh()
+
+    def reserve(self, is_reserved: bool) -> None:
+        """It is kept for somebody, or not any more (§5.13)."""
+        if is_reserved is not self._is_reserved:
+            self._is_reserved = is_reserved
+            self._refresh()
 
     def refuse_energy(self) -> None:
         """The transaction goes on without energy: its tag turned out not to be valid (§4.8)."""
@@ -192,11 +211,11 @@ class Connector:
     def set_fault(self, error_code: ChargePointErrorCode) -> None:
         """A fault that keeps the connector from charging, or `NO_ERROR` when it is gone."""
         self._error_code = error_code
-        if error_code is not ChargePointErrorCode.NO_ERROR:
-            self.hardware.contactor.open()
-        self._refresh()
-        if self._waiting is not None and self.is_ev_connected and not self.facts.is_faulted:
-            self._start()
+        if error_code is ChargePointErrorCode.NO_ERROR:
+            self._path.clear()
+        else:
+            self._path.cut()
+        self._path_changed()
 
     def change_availability(self, is_operative: bool) -> bool:
         """Take it in or out of service (§5.2); returns False when that has to wait until it is idle. Kept on disk."""
@@ -216,8 +235,8 @@ class Connector:
     def restore(self, *, was_interrupted: bool) -> None:
         """After a start of the station: a cable whose transaction was cut off has to be taken out first."""
         self._waiting = None
-        self.hardware.contactor.open()
-        self.hardware.pilot.offer(NO_OFFER)
+        self._path.cut()
+        self._path.offer(NO_OFFER)
         if self.hardware.cable_lock is not None:
             self.hardware.cable_lock.unlock()
         self._must_user_act = was_interrupted and self.is_plugged and self._availability.is_operative
@@ -228,7 +247,7 @@ class Connector:
         """Let no energy flow and forget all timers, for good; what is on disk stays."""
         self._is_switching = True
         self._cancel_connection_timer()
-        self.hardware.contactor.open()
+        self._path.shut_down()
 
     def unlock(self) -> bool | None:
         """Free the cable, energy off first; None where there is no lock, False when it is jammed (§5.18)."""
@@ -237,31 +256,33 @@ class Connector:
             return None
         if self.transaction_key is not None:
             self._is_allowed = False
-            self.hardware.contactor.open()
+            self._path.cut()
         self._cable_held_for = None
         return lock.unlock()
 
     # Inside.
 
     def _start(self) -> None:
+        if self._waiting is not None:
+            self._path.hold_cable(self._cable_held)
+
+    def _cable_held(self) -> None:
+        reading = self.read_meter()
         authorization = self._waiting
-        if authorization is None:
-            return
-        lock = self.hardware.cable_lock
-        if lock is not None and not lock.lock():
-            self._waiting = None
-            self.set_fault(ChargePointErrorCode.CONNECTOR_LOCK_FAILURE)
+        if authorization is None or not self.is_ev_connected or self.facts.is_faulted:
+            # While the lock was moving they changed their mind, or the meter does not answer.
+            self._free_cable(Reason.LOCAL, None)
             return
         self._is_switching = True
         try:
             # On disk before the vehicle is told that it may.
             with self._context.store.atomically():
-                self.transaction_key = self._log.start(self.number, authorization, self.read_meter())
+                self.transaction_key = self._log.start(self.number, authorization, reading)
             self._waiting = None
             self.user = authorization
             self._is_allowed = True
             self._info = None
-            self.hardware.pilot.offer(self._limit)
+            self._path.offer(self._limit)
         finally:
             self._is_switching = False
         self._refresh()
@@ -313,22 +334,48 @@ class Connector:
                 self._start_connection_timer()
         else:
             self._cancel_connection_timer()
-        report = self.current_report
-        if report != self._reported:
-            self._reported = report
-            self._report(report)
+        if status is ChargePointStatus.RESERVED and self._reported.status not in _BEFORE_RESERVED:
+            # §4.9 leads to Reserved from Available only: whoever used it has gone.
+            self._tell(StatusReport(self.number, ChargePointStatus.AVAILABLE))
+        self._tell(self.current_report)
         is_idle = status is not ChargePointStatus.PREPARING and self.transaction_key is None
         if is_idle and self._apply_scheduled_availability():
             self._refresh()
 
+    @property
+    def _is_ev_ready(self) -> bool:
+        return self.hardware.pilot.state in EV_READY
+
+    @property
+    def _is_offering(self) -> bool:
+        return self._is_allowed and not self._limit.is_nothing
+
+    def _tell(self, report: StatusReport) -> None:
+        if report != self._reported:
+            self._reported = report
+            self._report(report)
+
     def _switch_contactor(self) -> None:
-        facts = self.facts
-        may_flow = facts.has_transaction and facts.is_allowed and facts.is_ev_ready and not facts.is_faulted
-        contactor = self.hardware.contactor
-        if may_flow and not contactor.is_closed:
-            contactor.close()
-        elif not may_flow and contactor.is_closed:
-            contactor.open()
+        is_faulted = self._error_code is not ChargePointErrorCode.NO_ERROR
+        has_transaction = self.transaction_key is not None
+        self._path.follow(has_transaction and self._is_offering and self._is_ev_ready and not is_faulted)
+
+    def _path_changed(self) -> None:
+        """The way of energy is further than it was."""
+        self._refresh()
+        if self._waiting is not None and self.is_ev_connected and not self.facts.is_faulted:
+            self._start()
+
+    def _path_failed(self, error_code: ChargePointErrorCode) -> None:
+        """The energy is off; a transaction goes on without it, whoever waits has to try again elsewhere."""
+        if self._error_code is ChargePointErrorCode.NO_ERROR:
+            self._error_code = error_code
+        self._waiting = None
+        if not self._is_switching:
+            self._refresh()
+
+    def _path_healed(self) -> None:
+        self.set_fault(ChargePointErrorCode.NO_ERROR)
 
     def _apply_scheduled_availability(self) -> bool:
         scheduled = self._availability.scheduled

@@ -16,7 +16,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     `is_plugged`: a cable or vehicle is there. `is_authorized`: somebody was let in and has not started yet.
     `has_transaction`: one runs. `is_ev_ready`: the vehicle asks for energy. `is_allowed`: the station would give it.
-    `must_user_act`: the use has ended, and the user must still unplug or leave.
+    `must_user_act`: the use has ended, and the user must still unplug or leave. `is_reserved`: it is kept for somebody.
     """
 
     is_operative: bool = True
@@ -27,6 +27,7 @@ class Facts(msgspec.Struct, frozen=True):
     is_ev_ready: bool = False
     is_allowed: bool = True
     must_user_act: bool = False
+    is_reserved: bool = False
 
 
 def derive_status(facts: Facts) -> ChargePointStatus:
@@ -43,6 +44,8 @@ def derive_status(facts: Facts) -> ChargePointStatus:
         return ChargePointStatus.PREPARING
     if facts.must_user_act:
         return ChargePointStatus.FINISHING
+    if facts.is_reserved:
+        return ChargePointStatus.RESERVED
     return ChargePointStatus.PREPARING if facts.is_plugged else ChargePointStatus.AVAILABLE
 
 

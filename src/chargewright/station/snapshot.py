@@ -56,7 +56,7 @@ def connector_snapshot(
     return ConnectorSnapshot(
         connector_id=connector_id,
         status=status,
-        power_w=reading.power_w,
+        power_w=reading.power_w or 0.0,
         register_wh=reading.register_wh,
         soc_percent=reading.soc_percent,
         has_transaction=transaction is not None,

@@ -101,7 +101,9 @@ def test_a_locked_cable_cannot_be_taken() -> None:
     connector, _, _ = make("AC 3")
     connector.plug(car())
     lock = connector.hardware.cable_lock
-    assert lock is not None and lock.lock()
+    assert lock is not None
+    lock.lock()
+    assert lock.is_locked
     with pytest.raises(LocalProtocolError, match="locked"):
         connector.unplug()
     assert lock.unlock()

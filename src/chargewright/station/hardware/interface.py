@@ -2,12 +2,16 @@
 
 A driver implements the pieces its board has; nothing is subclassed. `ConnectorHardware` is the set of pieces behind one
 connector, `None` where the board has none (a fixed cable has no lock).
+
+All of it is called in the station's event loop and must return soon: an order that takes time gets a `done` callback,
+which the driver calls once, in the same loop, at once or later. What a driver raises makes its connector Faulted and
+takes the energy off (`hardware.guarded`); so does an order that is not done in time (`station.energy_path`).
 """
 
 import enum
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -19,14 +23,26 @@ __all__ = [
     "ConnectorHardware",
     "Contactor",
     "ControlPilot",
+    "DcController",
+    "Done",
+    "EmergencyStop",
     "MeterReader",
     "MeterReading",
     "Offer",
     "Outlet",
     "PilotState",
     "TagReader",
+    "TamperSensor",
     "Timer",
+    "ignore_outcome",
 ]
+
+# Called with whether an order has worked.
+Done: TypeAlias = Callable[[bool], None]
+
+
+def ignore_outcome(has_worked: bool) -> None:
+    """For orders whose outcome nobody waits for."""
 
 
 class PilotState(enum.Enum):
@@ -47,22 +63,34 @@ EV_READY: Final = frozenset({PilotState.C, PilotState.D})
 class MeterReading(msgspec.Struct, frozen=True):
     """One look at the meter of a connector; all values belong to the same instant.
 
-    `register_wh` is the raw import register, which never goes back. `phases` names the conductors of `currents_a` and
-    `voltages_v` (`L1` …) and is empty for DC, where both hold one value. `soc_percent` is None when the vehicle does
-    not tell.
+    Only the first two must be there; what a meter cannot tell stays out, and is never sent. `register_wh` is the raw
+    import register, which never goes back; the other registers are `export_wh` and, in varh, `reactive_import_varh`
+    and `reactive_export_varh`. `phases` names the conductors of `currents_a`, `currents_export_a` and `voltages_v`
+    (`L1` …) and is empty for DC, where each holds one value. `offered_a` and `offered_w` are filled in by the station
+    where the driver leaves them out. `power_factor` is between -1 and 1, `fan_rpm` in revolutions per minute.
+    `soc_percent` is None when the vehicle does not tell.
     """
 
     taken_at: datetime
     register_wh: int
-    power_w: float
-    currents_a: tuple[float, ...]
-    voltages_v: tuple[float, ...]
-    phases: tuple[str, ...]
-    offered_a: float
-    offered_w: float
-    frequency_hz: float | None
-    temperature_celsius: float | None
+    power_w: float | None = None
+    currents_a: tuple[float, ...] = ()
+    voltages_v: tuple[float, ...] = ()
+    phases: tuple[str, ...] = ()
+    offered_a: float | None = None
+    offered_w: float | None = None
+    frequency_hz: float | None = None
+    temperature_celsius: float | None = None
     soc_percent: float | None = None
+    export_wh: int | None = None
+    reactive_import_varh: int | None = None
+    reactive_export_varh: int | None = None
+    power_export_w: float | None = None
+    reactive_power_import_var: float | None = None
+    reactive_power_export_var: float | None = None
+    power_factor: float | None = None
+    currents_export_a: tuple[float, ...] = ()
+    fan_rpm: float | None = None
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -114,17 +142,40 @@ class Outlet(msgspec.Struct, frozen=True):
 
 
 class Contactor(Protocol):
-    """Switches the power to the vehicle."""
+    """Switches the power to the vehicle, held closed by a dead man's grip."""
+
+    @property
+    def hold_seconds(self) -> float | None:
+        """A closed contactor that is not held for so long opens by itself, whatever became of the station's process.
+
+        The station holds it three times as often. None: it needs no holding, as nothing real hangs on it.
+        """
 
     @property
     def is_closed(self) -> bool:
         """Whether the vehicle has a path to the grid."""
 
-    def close(self) -> None:
-        """Let energy flow. Idempotent."""
+    def close(self, done: Done = ignore_outcome) -> None:
+        """Let energy flow; `done` when it does. Idempotent. Closing counts as holding."""
 
-    def open(self) -> None:
-        """Stop the flow. Idempotent."""
+    def open(self, done: Done = ignore_outcome) -> None:
+        """Stop the flow, before returning where the board allows; `done` when it is seen to be open. Idempotent."""
+
+    def hold(self) -> None:
+        """Stay closed for another `hold_seconds`; does nothing while open."""
+
+
+class DcController(Protocol):
+    """What stands between rectifier and vehicle (IEC 61851-23); pieces of it may live in the vehicle's protocol."""
+
+    def check_cable(self, done: Done) -> None:
+        """Test the insulation; it has failed when the insulation has."""
+
+    def precharge(self, done: Done) -> None:
+        """Bring the output to the voltage of the vehicle's battery, before the contactor closes."""
+
+    def stop(self) -> None:
+        """Give up what is under way, and take the voltage off the output. Idempotent."""
 
 
 class MeterReader(Protocol):
@@ -163,17 +214,30 @@ class CableLock(Protocol):
     def is_locked(self) -> bool:
         """Whether the cable is held."""
 
-    def lock(self) -> bool:
-        """Hold the cable; False when the mechanism failed."""
+    def lock(self, done: Done = ignore_outcome) -> None:
+        """Hold the cable; not done when the mechanism failed, halfway perhaps."""
 
     def unlock(self) -> bool:
-        """Free the cable; False when the mechanism failed."""
+        """Free the cable; False when the mechanism is known to have failed. UnlockConnector is answered with it."""
 
 
 class TagReader(Protocol):
     """Reads id tags. `on_tag` gets the tag and the connector it was meant for, None where the reader cannot know."""
 
     on_tag: Callable[[str, int | None], None]
+
+
+class EmergencyStop(Protocol):
+    """The button of the whole station. The hardware takes the energy off by itself; this only tells of it."""
+
+    on_press: Callable[[], None]
+    on_release: Callable[[], None]
+
+
+class TamperSensor(Protocol):
+    """Notices that the housing is opened. `on_tamper` gets what was noticed, for the security log."""
+
+    on_tamper: Callable[[str], None]
 
 
 class ConnectorHardware(msgspec.Struct, frozen=True):
@@ -185,3 +249,4 @@ class ConnectorHardware(msgspec.Struct, frozen=True):
     meter: MeterReader
     pilot: ControlPilot
     cable_lock: CableLock | None = None
+    dc: DcController | None = None
