@@ -34,6 +34,7 @@ STATE_TABLES: Final = (
     ("chargewright.csms.services.local_list_states", "TRANSITIONS", "Local list of a station (§3.5.2)"),
     ("chargewright.station.boot", "TRANSITIONS", "Registration of our station (§4.2)"),
     ("chargewright.station.transaction", "TRANSITIONS", "Transaction of our station (§4.8, §4.10)"),
+    ("chargewright.station.reservation", "TRANSITIONS", "Reservation at our station (§5.13)"),
     ("chargewright.station.ev.pilot", "TRANSITIONS", "Control pilot (IEC 61851-1)"),
 )
 

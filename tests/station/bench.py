@@ -78,7 +78,13 @@ class NoteTaker:
         self.stopped: list[tuple[int, Reason, str | None]] = []
         self.on_start: Callable[[], None] = lambda: None
 
-    def start(self, connector_id: int, authorization: Authorization, reading: MeterReading) -> int:
+    def start(
+        self,
+        connector_id: int,
+        authorization: Authorization,
+        reading: MeterReading,
+        reservation_id: int | None = None,
+    ) -> int:
         self.on_start()
         self.started.append((connector_id, authorization.id_tag))
         return len(self.started)

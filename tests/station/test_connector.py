@@ -288,6 +288,12 @@ class Walk(RuleBasedStateMachine):
         self.subject.connector.unlock()
         self.subject.connector.stop(Reason.UNLOCK_COMMAND, "ALICE")
 
+    @rule(is_reserved=st.booleans())
+    def reserve(self, is_reserved: bool) -> None:
+        connector = self.subject.connector
+        if not is_reserved or (connector.can_be_used and not connector.is_plugged):
+            connector.reserve(is_reserved)
+
     @rule(is_operative=st.booleans())
     def change_availability(self, is_operative: bool) -> None:
         self.subject.connector.change_availability(is_operative)

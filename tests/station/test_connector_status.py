@@ -25,6 +25,10 @@ ALL_FACTS = [
         (Facts(has_transaction=True, is_plugged=True), "SuspendedEV"),
         (Facts(has_transaction=True, is_plugged=True, is_ev_ready=True, is_allowed=False), "SuspendedEVSE"),
         (Facts(is_plugged=True, must_user_act=True), "Finishing"),
+        (Facts(is_reserved=True), "Reserved"),
+        (Facts(is_reserved=True, is_plugged=True), "Reserved"),
+        (Facts(is_reserved=True, is_authorized=True), "Preparing"),
+        (Facts(is_reserved=True, must_user_act=True), "Finishing"),
         (Facts(is_operative=False), "Unavailable"),
         (Facts(is_operative=False, is_plugged=True), "Unavailable"),
         (Facts(is_faulted=True, has_transaction=True), "Faulted"),
@@ -45,8 +49,7 @@ def test_over_all_facts() -> None:
         status = derive_status(facts)
         assert (status is ChargePointStatus.FAULTED) == facts.is_faulted
         assert (status in charging) == (facts.has_transaction and not facts.is_faulted)
-    # Reserved comes with reservations; everything else can be derived.
-    assert {derive_status(facts) for facts in ALL_FACTS} == set(ChargePointStatus) - {ChargePointStatus.RESERVED}
+    assert {derive_status(facts) for facts in ALL_FACTS} == set(ChargePointStatus)
 
 
 @pytest.mark.parametrize(("is_operative", "is_faulted"), list(itertools.product([False, True], [False, True])))

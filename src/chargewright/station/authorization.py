@@ -10,8 +10,13 @@ from chargewright.station.snapshot import masked
 
 __all__ = ["LocalAccess", "authorize"]
 
-# Which connector a tag means when the reader cannot know: the one just plugged in first.
-_PREFERENCE = (ChargePointStatus.PREPARING, ChargePointStatus.AVAILABLE, ChargePointStatus.FINISHING)
+# Which connector a tag means when the reader cannot know: what is kept for it, then the one just plugged in.
+_PREFERENCE = (
+    ChargePointStatus.RESERVED,
+    ChargePointStatus.PREPARING,
+    ChargePointStatus.AVAILABLE,
+    ChargePointStatus.FINISHING,
+)
 
 
 async def authorize(context: Context, id_tag: str) -> Authorization:

@@ -13,11 +13,12 @@ from chargewright.station.availability import StationAvailability
 from chargewright.station.boot import Boot
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
-from chargewright.station.context import EVERYBODY, Admission, Caller, Context, StatusReport
+from chargewright.station.context import Admission, Caller, Context, StatusReport
 from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, TagReader
 from chargewright.station.heartbeat import Heartbeat
 from chargewright.station.meter import Metering, measure
 from chargewright.station.offline_queue import OfflineQueue
+from chargewright.station.reservation import Reservations, ReservingLog
 from chargewright.station.status_notification import StatusNotifications
 from chargewright.station.transaction import Transactions
 
@@ -59,10 +60,13 @@ class Blocks:
         self.statuses: Final = StatusNotifications(context)
         self.transactions: Final = Transactions(context, self._put, measure, self._start_judged)
         self.queue: Final = OfflineQueue(context, self.transactions, ways.reconnect)
-        self.connectors: Final = [
-            Connector(context, number, pieces, self.transactions, self._status_changed, self._transaction_changed)
+        self.connectors: Final[list[Connector]] = []
+        self.reservations: Final = Reservations(context, self.connectors)
+        log = ReservingLog(context, self.reservations, self.transactions)
+        self.connectors.extend(
+            Connector(context, number, pieces, log, self._status_changed, self._transaction_changed)
             for number, pieces in enumerate(hardware, start=1)
-        ]
+        )
         self.metering: Final = Metering(
             context,
             len(self.connectors),
@@ -71,7 +75,7 @@ class Blocks:
             self.transactions.add_meter_value,
         )
         self.availability: Final = StationAvailability(context, self.connectors, self._status_changed)
-        self.admission: Final[Admission] = EVERYBODY
+        self.admission: Final[Admission] = self.reservations
         self.access: Final = LocalAccess(context, self.connectors, self.admission)
         if tag_reader is not None:
             tag_reader.on_tag = self.access.show
@@ -85,6 +89,7 @@ class Blocks:
         interrupted = self.transactions.close_interrupted(self.read_meter)
         for connector in self.connectors:
             connector.restore(was_interrupted=connector.number in interrupted)
+        self.reservations.start()
         for report in (self.availability.current_report, *(item.current_report for item in self.connectors)):
             self.statuses.report(report)
 
@@ -92,6 +97,7 @@ class Blocks:
         """The CSMS has taken the station on after a boot."""
         self.statuses.booted()
         self.metering.start()
+        self.reservations.start()
 
     def online(self) -> None:
         """The CSMS takes messages from now on."""
@@ -108,6 +114,7 @@ class Blocks:
         self.heartbeat.stop()
         self.metering.stop()
         self.queue.stop()
+        self.reservations.stop()
         self.boot.stop()
 
     def end_transactions(self, reason: Reason, connector_id: int | None = None) -> None:
@@ -128,6 +135,8 @@ class Blocks:
     def _status_changed(self, report: StatusReport) -> None:
         self.context.log.info("status", connector=report.connector_id, status=report.status.value)
         self.statuses.report(report)
+        if report.connector_id > 0:
+            self.reservations.connectors_changed()
         self.ways.changed()
 
     def _transaction_changed(self, connector_id: int) -> None:

@@ -21,6 +21,8 @@ def served(blocks: Blocks) -> Mapping[str, Serve]:
     product = blocks.context.product
     if product.has_remote_trigger:
         offered |= _remote_trigger(blocks)
+    if product.reservations is not None:
+        offered |= _reservation(blocks)
     return offered
 
 
@@ -46,6 +48,11 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
         "Reset": reset.reset,
         "UnlockConnector": remote.unlock_connector,
     }
+
+
+def _reservation(blocks: Blocks) -> dict[str, Serve]:
+    reservations = blocks.reservations
+    return {"CancelReservation": reservations.cancel_reservation, "ReserveNow": reservations.reserve_now}
 
 
 def _remote_trigger(blocks: Blocks) -> dict[str, Serve]:

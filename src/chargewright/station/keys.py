@@ -87,6 +87,10 @@ def _fixed(value: str) -> Default:
     return lambda product: value
 
 
+def _true_or_false(value: bool) -> str:
+    return "true" if value else "false"
+
+
 def _number(name: str, default: int, least: int, *, after_reboot: bool = False) -> Key:
     return Key(name, _fixed(str(default)), _integer(name, least), after_reboot)
 
@@ -138,6 +142,11 @@ KEYS: Final[tuple[Key, ...]] = (
     *_measurands("MeterValuesSampledData", _REGISTER),
     _number("MeterValueSampleInterval", 60, 0),
     Key("NumberOfConnectors", lambda product: str(len(product.outlets))),
+    Key(
+        "ReserveConnectorZeroSupported",
+        lambda product: _true_or_false(product.reservations is not None and product.reservations.has_connector_zero),
+        exists=lambda product: product.reservations is not None,
+    ),
     Key("StopTransactionMaxMeterValues", lambda product: str(product.max_transaction_meter_values)),
     Key(
         "StopTransactionOnEVSideDisconnect",

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from chargewright.protocol.v16.base import UNSET
 from chargewright.protocol.v16.core import (
+    ChargePointStatus,
     Reason,
     RemoteStartStopStatus,
     RemoteStartTransactionRequest,
@@ -102,7 +103,10 @@ class RemoteControl:
         admitted = [connector for connector in usable if self._admission.admits(connector.number, known)]
         if admitted or not self._context.configuration.boolean("AuthorizeRemoteTxRequests"):
             usable = admitted
-        return next((connector for connector in usable if connector.is_plugged), usable[0] if usable else None)
+        # What is kept for this tag comes first, then what is plugged in.
+        own = [connector for connector in usable if connector.status is ChargePointStatus.RESERVED]
+        plugged = [connector for connector in usable if connector.is_plugged]
+        return next(iter(own + plugged + usable), None)
 
 
 def _stop(connector: ConnectorPort, reason: Reason) -> None:

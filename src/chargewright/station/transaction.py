@@ -113,7 +113,13 @@ class Transactions:
 
     # What connectors ask (TransactionLog).
 
-    def start(self, connector_id: int, authorization: Authorization, reading: MeterReading) -> int:
+    def start(
+        self,
+        connector_id: int,
+        authorization: Authorization,
+        reading: MeterReading,
+        reservation_id: int | None = None,
+    ) -> int:
         """Open a transaction: on disk, with its StartTransaction queued, before any energy flows (§4.8)."""
         with self._store.atomically():
             transaction = self._store.add_transaction(
@@ -130,6 +136,7 @@ class Transactions:
                 id_tag=authorization.id_tag,
                 meter_start=reading.register_wh,
                 timestamp=Timestamp.of(reading.taken_at),
+                reservation_id=UNSET if reservation_id is None else reservation_id,
             )
             self._put("StartTransaction", request, transaction.key)
         self._context.log.info("transaction started", connector=connector_id, key=transaction.key)
