@@ -1,145 +1,172 @@
-"""May this id tag charge? Online the CSMS says so; offline what was configured does (§3.5, §4.1)."""
+"""May this id tag charge? The local list, the cache, the CSMS or a configuration key decides (§3.5, §4.1)."""
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
 
 from chargewright.protocol.v16.base import UNSET
-from chargewright.protocol.v16.core import AuthorizeRequest, AuthorizeResponse, ChargePointStatus, Reason
-from chargewright.protocol.v16.datatypes import AuthorizationStatus
-from chargewright.station.context import Admission, Authorization, CallFailed, CallFailure, ConnectorPort, Context
+from chargewright.protocol.v16.core import AuthorizeRequest, AuthorizeResponse
+from chargewright.protocol.v16.datatypes import AuthorizationStatus, IdTagInfo
+from chargewright.station.context import Authorization, CallFailed, CallFailure, Configuration, Context
 from chargewright.station.snapshot import masked
+from chargewright.station.stored_tag import VALID, StoredTag
 
-__all__ = ["LocalAccess", "authorize"]
+__all__ = ["DECISIONS", "Authorizer", "Decision", "Known", "Terms", "known_as", "terms"]
 
-# Which connector a tag means when the reader cannot know: what is kept for it, then the one just plugged in.
-_PREFERENCE = (
-    ChargePointStatus.RESERVED,
-    ChargePointStatus.PREPARING,
-    ChargePointStatus.AVAILABLE,
-    ChargePointStatus.FINISHING,
-)
+Find = Callable[[str], StoredTag | None]
+Learn = Callable[[str, IdTagInfo], None]
+
+# What keeps the CSMS from being asked; every other failure is an answer of a kind.
+_UNREACHABLE: Final = frozenset({CallFailure.OFFLINE, CallFailure.LOST, CallFailure.TIMED_OUT})
 
 
-async def authorize(context: Context, id_tag: str) -> Authorization:
-    """Ask the CSMS about an id tag; when it cannot be reached, AllowOfflineTxForUnknownId decides (§3.5.4).
+class Terms(enum.Enum):
+    """Whether the CSMS can be asked, and what the keys allow."""
 
-    The log tells why a tag is not let in, and whether anybody was asked.
+    ONLINE = "online"
+    ONLINE_LOCALLY = "online, LocalPreAuthorize"
+    OFFLINE = "offline"
+    OFFLINE_LOCALLY = "offline, LocalAuthorizeOffline"
+    OFFLINE_UNKNOWN = "offline, AllowOfflineTxForUnknownId"
+    OFFLINE_LOCALLY_UNKNOWN = "offline, LocalAuthorizeOffline and AllowOfflineTxForUnknownId"
+
+
+class Known(enum.Enum):
+    """What the station itself knows of a tag. In use: ConcurrentTx, a good tag that is busy elsewhere."""
+
+    LISTED_VALID = "in the list, Accepted"
+    LISTED_IN_USE = "in the list, ConcurrentTx"
+    LISTED_NOT_VALID = "in the list, Blocked or Invalid"
+    LISTED_EXPIRED = "in the list, Expired"
+    CACHED_VALID = "in the cache, Accepted"
+    CACHED_IN_USE = "in the cache, ConcurrentTx"
+    CACHED_NOT_VALID = "in the cache, Blocked or Invalid"
+    CACHED_EXPIRED = "in the cache, Expired"
+    NOTHING = "unknown"
+
+
+class Decision(enum.Enum):
+    """Who lets the tag in, or keeps it out."""
+
+    ASK = "ask the CSMS"
+    LOCAL = "let in, as list or cache says"
+    UNKNOWN = "let in, as AllowOfflineTxForUnknownId says"
+    REFUSE = "not let in"
+
+
+# Online, only what is surely good is let in unasked: of the rest the CSMS may know better by now (§3.5.1).
+_ASK_ALL: Final = dict.fromkeys(Known, Decision.ASK)
+_LET_IN_GOOD_ONES: Final = {
+    Known.LISTED_VALID: Decision.LOCAL,
+    Known.LISTED_IN_USE: Decision.LOCAL,
+    Known.CACHED_VALID: Decision.LOCAL,
+    Known.CACHED_IN_USE: Decision.LOCAL,
+}
+_REFUSE_ALL: Final = dict.fromkeys(Known, Decision.REFUSE)
+DECISIONS: Final[Mapping[Terms, Mapping[Known, Decision]]] = {
+    Terms.ONLINE: _ASK_ALL,
+    Terms.ONLINE_LOCALLY: _ASK_ALL | {Known.LISTED_VALID: Decision.LOCAL, Known.CACHED_VALID: Decision.LOCAL},
+    Terms.OFFLINE: _REFUSE_ALL,
+    Terms.OFFLINE_LOCALLY: _REFUSE_ALL | _LET_IN_GOOD_ONES,
+    # Without LocalAuthorizeOffline list and cache let nobody in; who is known to be bad stays out (§3.5.4).
+    Terms.OFFLINE_UNKNOWN: _REFUSE_ALL
+    | dict.fromkeys(_LET_IN_GOOD_ONES, Decision.UNKNOWN)
+    | {Known.NOTHING: Decision.UNKNOWN},
+    Terms.OFFLINE_LOCALLY_UNKNOWN: _REFUSE_ALL | _LET_IN_GOOD_ONES | {Known.NOTHING: Decision.UNKNOWN},
+}
+
+_LISTED: Final = {
+    AuthorizationStatus.ACCEPTED: Known.LISTED_VALID,
+    AuthorizationStatus.CONCURRENT_TX: Known.LISTED_IN_USE,
+    AuthorizationStatus.BLOCKED: Known.LISTED_NOT_VALID,
+    AuthorizationStatus.INVALID: Known.LISTED_NOT_VALID,
+    AuthorizationStatus.EXPIRED: Known.LISTED_EXPIRED,
+}
+_CACHED: Final = {
+    AuthorizationStatus.ACCEPTED: Known.CACHED_VALID,
+    AuthorizationStatus.CONCURRENT_TX: Known.CACHED_IN_USE,
+    AuthorizationStatus.BLOCKED: Known.CACHED_NOT_VALID,
+    AuthorizationStatus.INVALID: Known.CACHED_NOT_VALID,
+    AuthorizationStatus.EXPIRED: Known.CACHED_EXPIRED,
+}
+
+
+def terms(configuration: Configuration, is_online: bool) -> Terms:
+    """What holds now, by connection and keys."""
+    if is_online:
+        return Terms.ONLINE_LOCALLY if configuration.boolean("LocalPreAuthorize") else Terms.ONLINE
+    is_unknown_allowed = configuration.boolean("AllowOfflineTxForUnknownId")
+    if configuration.boolean("LocalAuthorizeOffline"):
+        return Terms.OFFLINE_LOCALLY_UNKNOWN if is_unknown_allowed else Terms.OFFLINE_LOCALLY
+    return Terms.OFFLINE_UNKNOWN if is_unknown_allowed else Terms.OFFLINE
+
+
+def known_as(listed: StoredTag | None, cached: StoredTag | None, now: datetime) -> Known:
+    """What is known of a tag; the list goes before the cache (§3.5.3)."""
+    if listed is not None:
+        return _LISTED[listed.status_at(now)]
+    return Known.NOTHING if cached is None else _CACHED[cached.status_at(now)]
+
+
+class Authorizer:
+    """Decides by `DECISIONS`. `in_list` and `in_cache` look a tag up, None where there is no such thing or it is not in
+    use; `learn(id_tag, info)` keeps what the CSMS says, before anybody acts on it.
     """
-    try:
-        response = await context.call(AuthorizeRequest(id_tag=id_tag), AuthorizeResponse)
-    except CallFailed as failure:
-        is_unreachable = failure.failure in (CallFailure.OFFLINE, CallFailure.LOST, CallFailure.TIMED_OUT)
-        is_let_in = is_unreachable and context.configuration.boolean("AllowOfflineTxForUnknownId")
-        context.log.info(
-            "nobody could be asked about a tag" if is_unreachable else "the CSMS could not judge a tag",
-            id_tag=masked(id_tag),
-            reason=str(failure),
-            outcome="let in, as AllowOfflineTxForUnknownId says" if is_let_in else "not let in",
-        )
-        return Authorization(id_tag, AuthorizationStatus.ACCEPTED if is_let_in else AuthorizationStatus.INVALID)
-    status, parent = response.id_tag_info.status, response.id_tag_info.parent_id_tag
-    if status is not AuthorizationStatus.ACCEPTED:
-        context.log.info("the CSMS refused a tag", id_tag=masked(id_tag), status=status.value)
-    return Authorization(id_tag, status, None if parent is UNSET else parent)
 
-
-class LocalAccess:
-    """What a tag before the reader means: start here, stop that, or let me take my cable."""
-
-    def __init__(self, context: Context, connectors: Sequence[ConnectorPort], admission: Admission) -> None:
+    def __init__(self, context: Context, in_list: Find, in_cache: Find, learn: Learn) -> None:
         self._context = context
-        self._connectors = connectors
-        self._admission = admission
-        self._asking: set[str] = set()
+        self._in_list = in_list
+        self._in_cache = in_cache
+        self._learn = learn
 
-    def show(self, id_tag: str, connector_id: int | None = None) -> None:
-        """A tag was read, for one connector or for any."""
-        if connector_id is None and self._context.product.requires_connector_selection and len(self._connectors) > 1:
-            self._context.log.info("a tag was shown without choosing a connector", id_tag=masked(id_tag))
-            return
-        own = self._owned_by(id_tag, connector_id)
-        if own is not None:
-            self._leave(own, id_tag)
-            return
-        if any(connector.release_cable(_presented(id_tag)) for connector in self._connectors):
-            return
-        if id_tag.casefold() not in self._asking:
-            self._asking.add(id_tag.casefold())
-            self._context.spawn(self._ask(id_tag, connector_id))
+    def known(self, id_tag: str) -> Authorization | None:
+        """A valid tag, if list or cache knows it as one: enough to stop a transaction of its group (§3.10, §4.1)."""
+        stored = self._in_list(id_tag) or self._in_cache(id_tag)
+        if stored is None or stored.status_at(self._context.clock.now()) not in VALID:
+            return None
+        return Authorization(id_tag, AuthorizationStatus.ACCEPTED, stored.parent_id_tag)
 
-    def _owned_by(self, id_tag: str, connector_id: int | None) -> ConnectorPort | None:
-        for connector in self._candidates(connector_id):
-            for user in (connector.user, connector.waiting_user):
-                if user is not None and user.id_tag.casefold() == id_tag.casefold():
-                    return connector
-        return None
+    async def authorize(self, id_tag: str) -> Authorization:
+        """Whether the tag may charge, asking the CSMS where that is what is to be done.
 
-    def _leave(self, connector: ConnectorPort, id_tag: str) -> None:
-        """Who started needs no permission to stop (§3.4)."""
-        if connector.transaction_key is None:
-            connector.withdraw()
-        elif self._context.product.has_local_stop:
-            connector.stop(Reason.LOCAL, id_tag)
-
-    async def _ask(self, id_tag: str, connector_id: int | None) -> None:
+        The log tells why a tag is not let in, and whether anybody was asked.
+        """
+        if not self._context.is_online():
+            return self._decide_offline(id_tag, CallFailure.OFFLINE.value)
+        if self._decide(id_tag, is_online=True) is Decision.LOCAL:
+            return self._as_known(id_tag)
         try:
-            # §3.10: a tag without group cannot be stopped by another; asking the CSMS would change nothing.
-            has_groups = any(
-                connector.user is not None and connector.user.parent_id_tag is not None
-                for connector in self._candidates(connector_id)
+            response = await self._context.call(AuthorizeRequest(id_tag=id_tag), AuthorizeResponse)
+        except CallFailed as failure:
+            if failure.failure in _UNREACHABLE:
+                return self._decide_offline(id_tag, str(failure))
+            self._context.log.info(
+                "the CSMS could not judge a tag",
+                id_tag=masked(id_tag),
+                reason=str(failure),
+                outcome=Decision.REFUSE.value,
             )
-            if not has_groups and self._choose(connector_id) is None:
-                self._context.log.info(
-                    "a tag has nothing to start or stop here", connector=connector_id, id_tag=masked(id_tag)
-                )
-                return
-            authorization = await authorize(self._context, id_tag)
-        finally:
-            self._asking.discard(id_tag.casefold())
-        if not authorization.is_accepted:
-            return
-        if any(connector.release_cable(authorization) for connector in self._connectors):
-            return
-        related = self._related(authorization, connector_id)
-        if related is not None and (connector_id is not None or self._choose(None) is None):
-            if self._context.product.has_local_stop:
-                related.stop(Reason.LOCAL, id_tag)
-            return
-        chosen = self._choose(connector_id, authorization)
-        if chosen is None:
-            self._context.log.info("a tag may start nothing here now", connector=connector_id, id_tag=masked(id_tag))
-        elif self._context.product.has_local_start:
-            chosen.authorize(authorization)
+            return Authorization(id_tag, AuthorizationStatus.INVALID)
+        info = response.id_tag_info
+        self._learn(id_tag, info)
+        if info.status is not AuthorizationStatus.ACCEPTED:
+            self._context.log.info("the CSMS refused a tag", id_tag=masked(id_tag), status=info.status.value)
+        return Authorization(id_tag, info.status, None if info.parent_id_tag is UNSET else info.parent_id_tag)
 
-    def _related(self, authorization: Authorization, connector_id: int | None) -> ConnectorPort | None:
-        """A running transaction of the same group; parents are compared with parents only (§3.10)."""
-        for connector in self._candidates(connector_id):
-            user = connector.user
-            if (
-                connector.transaction_key is not None
-                and user is not None
-                and user.parent_id_tag is not None
-                and user.parent_id_tag == authorization.parent_id_tag
-            ):
-                return connector
-        return None
+    def _decide(self, id_tag: str, *, is_online: bool) -> Decision:
+        known = known_as(self._in_list(id_tag), self._in_cache(id_tag), self._context.clock.now())
+        return DECISIONS[terms(self._context.configuration, is_online)][known]
 
-    def _choose(self, connector_id: int | None, authorization: Authorization | None = None) -> ConnectorPort | None:
-        """Where to start: anywhere, before it is known for whom, then only where that person is admitted."""
-        usable = [
-            connector
-            for connector in self._candidates(connector_id)
-            if connector.can_be_used
-            and (authorization is None or self._admission.admits(connector.number, authorization))
-        ]
-        for status in _PREFERENCE:
-            for connector in usable:
-                if connector.status is status:
-                    return connector
-        return None
+    def _decide_offline(self, id_tag: str, reason: str) -> Authorization:
+        decision = self._decide(id_tag, is_online=False)
+        self._context.log.info(
+            "nobody could be asked about a tag", id_tag=masked(id_tag), reason=reason, outcome=decision.value
+        )
+        if decision is Decision.LOCAL:
+            return self._as_known(id_tag)
+        is_let_in = decision is Decision.UNKNOWN
+        return Authorization(id_tag, AuthorizationStatus.ACCEPTED if is_let_in else AuthorizationStatus.INVALID)
 
-    def _candidates(self, connector_id: int | None) -> list[ConnectorPort]:
-        return [connector for connector in self._connectors if connector_id in (None, connector.number)]
-
-
-def _presented(id_tag: str) -> Authorization:
-    return Authorization(id_tag, AuthorizationStatus.INVALID)
+    def _as_known(self, id_tag: str) -> Authorization:
+        return self.known(id_tag) or Authorization(id_tag, AuthorizationStatus.INVALID)

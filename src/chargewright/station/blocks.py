@@ -5,10 +5,11 @@ from typing import Final
 
 import msgspec
 
-from chargewright.protocol.v16.base import Message
-from chargewright.protocol.v16.core import Reason
+from chargewright.protocol.v16.base import UNSET, Message
+from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus, IdTagInfo
-from chargewright.station.authorization import LocalAccess
+from chargewright.station.authorization import Authorizer
+from chargewright.station.authorization_cache import AuthorizationCache
 from chargewright.station.availability import StationAvailability
 from chargewright.station.boot import Boot
 from chargewright.station.configuration import StationConfiguration
@@ -16,10 +17,13 @@ from chargewright.station.connector import Connector
 from chargewright.station.context import Admission, Caller, Context, StatusReport
 from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, TagReader
 from chargewright.station.heartbeat import Heartbeat
+from chargewright.station.local_access import LocalAccess
+from chargewright.station.local_auth_list import LocalAuthList
 from chargewright.station.meter import Metering, measure
 from chargewright.station.offline_queue import OfflineQueue
 from chargewright.station.reservation import Reservations, ReservingLog
 from chargewright.station.status_notification import StatusNotifications
+from chargewright.station.stored_tag import StoredTag
 from chargewright.station.transaction import Transactions
 
 __all__ = ["Blocks", "Ways"]
@@ -56,9 +60,13 @@ class Blocks:
         self.context: Final = context
         self.configuration: Final = configuration
         self.ways: Final = ways
+        self._is_list_contradicted = False
         self.boot: Final = Boot(context, ways.call_anyway, ways.is_connected, ways.accepted)
         self.statuses: Final = StatusNotifications(context)
-        self.transactions: Final = Transactions(context, self._put, measure, self._start_judged)
+        self.cache: Final = AuthorizationCache(context)
+        self.local_list: Final = self._local_list(context)
+        self.authorizer: Final = Authorizer(context, self._in_list, self.cache.find, self._id_tag_judged)
+        self.transactions: Final = Transactions(context, self._put, measure, self._start_judged, self._id_tag_judged)
         self.queue: Final = OfflineQueue(context, self.transactions, ways.reconnect)
         self.connectors: Final[list[Connector]] = []
         self.reservations: Final = Reservations(context, self.connectors)
@@ -76,7 +84,7 @@ class Blocks:
         )
         self.availability: Final = StationAvailability(context, self.connectors, self._status_changed)
         self.admission: Final[Admission] = self.reservations
-        self.access: Final = LocalAccess(context, self.connectors, self.admission)
+        self.access: Final = LocalAccess(context, self.connectors, self.admission, self.authorizer)
         if tag_reader is not None:
             tag_reader.on_tag = self.access.show
         self.heartbeat: Final = Heartbeat(context, ways.last_sent)
@@ -92,6 +100,7 @@ class Blocks:
         self.reservations.start()
         for report in (self.availability.current_report, *(item.current_report for item in self.connectors)):
             self.statuses.report(report)
+            self._tell_access(report)
 
     def accepted(self) -> None:
         """The CSMS has taken the station on after a boot."""
@@ -129,12 +138,42 @@ class Blocks:
 
     # What blocks tell one another.
 
+    def _tell_access(self, report: StatusReport) -> None:
+        if report.status is ChargePointStatus.PREPARING:
+            self.access.prepared(report.connector_id)
+
+    def _local_list(self, context: Context) -> LocalAuthList | None:
+        bounds = context.product.local_list
+        if bounds is None:
+            return None
+        return LocalAuthList(context, bounds, self._list_contradicted, self._list_updated, self.cache.forget)
+
+    def _in_list(self, id_tag: str) -> StoredTag | None:
+        return None if self.local_list is None else self.local_list.find(id_tag)
+
+    def _id_tag_judged(self, id_tag: str, info: IdTagInfo) -> None:
+        """§3.5.3: every IdTagInfo of the CSMS is for the cache, but for tags that are in the list."""
+        if self.local_list is None or not self.local_list.judged(id_tag, info):
+            self.cache.learn(id_tag, info)
+
+    def _list_contradicted(self, detail: str) -> None:
+        """§3.5.2: told for connector 0, whose status does not change; the next list that is taken ends it."""
+        status = self.availability.current_report.status
+        self._is_list_contradicted = True
+        self._status_changed(StatusReport(0, status, ChargePointErrorCode.LOCAL_LIST_CONFLICT, detail))
+
+    def _list_updated(self) -> None:
+        if self._is_list_contradicted:
+            self._is_list_contradicted = False
+            self._status_changed(self.availability.current_report)
+
     def _put(self, action: str, request: Message, transaction_key: int | None) -> None:
         self.queue.put(action, request, transaction_key)
 
     def _status_changed(self, report: StatusReport) -> None:
         self.context.log.info("status", connector=report.connector_id, status=report.status.value)
         self.statuses.report(report)
+        self._tell_access(report)
         if report.connector_id > 0:
             self.reservations.connectors_changed()
         self.ways.changed()
@@ -150,6 +189,9 @@ class Blocks:
         """§4.8: the CSMS has the last word on the tag of a transaction that runs already."""
         self.ways.changed()
         connector = next((item for item in self.connectors if item.transaction_key == key), None)
+        if connector is not None and connector.user is not None and id_tag_info.parent_id_tag is not UNSET:
+            # Started unasked, the group is known only now, and may stop it from now on (§3.10).
+            connector.user = msgspec.structs.replace(connector.user, parent_id_tag=id_tag_info.parent_id_tag)
         if connector is None or id_tag_info.status is AuthorizationStatus.ACCEPTED:
             return
         if self.configuration.boolean("StopTransactionOnInvalidId"):

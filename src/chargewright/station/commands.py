@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from chargewright.protocol.v16.core import ClearCacheResponse, ClearCacheStatus
-from chargewright.station.authorization import authorize
 from chargewright.station.blocks import Blocks
 from chargewright.station.boot import Registration
 from chargewright.station.context import Answer, Serve
 from chargewright.station.data_transfer import data_transfer
+from chargewright.station.local_auth_list import LocalAuthList
 from chargewright.station.remote_control import RemoteControl
 from chargewright.station.remote_trigger import RemoteTrigger, Triggers
 from chargewright.station.reset import Reset
@@ -21,6 +20,8 @@ def served(blocks: Blocks) -> Mapping[str, Serve]:
     product = blocks.context.product
     if product.has_remote_trigger:
         offered |= _remote_trigger(blocks)
+    if blocks.local_list is not None:
+        offered |= _local_auth_list(blocks.local_list)
     if product.reservations is not None:
         offered |= _reservation(blocks)
     return offered
@@ -32,7 +33,7 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
         context,
         blocks.connectors,
         blocks.transactions.key_of,
-        lambda id_tag: authorize(context, id_tag),
+        blocks.authorizer.authorize,
         lambda: blocks.boot.registration is Registration.ACCEPTED,
         blocks.admission,
     )
@@ -40,7 +41,7 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
     return {
         "ChangeAvailability": blocks.availability.change_availability,
         "ChangeConfiguration": lambda request: Answer(configuration.change_configuration(request)),
-        "ClearCache": lambda request: Answer(ClearCacheResponse(status=ClearCacheStatus.REJECTED)),
+        "ClearCache": blocks.cache.clear_cache,
         "DataTransfer": data_transfer,
         "GetConfiguration": lambda request: Answer(configuration.get_configuration(request)),
         "RemoteStartTransaction": remote.remote_start_transaction,
@@ -53,6 +54,13 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
 def _reservation(blocks: Blocks) -> dict[str, Serve]:
     reservations = blocks.reservations
     return {"CancelReservation": reservations.cancel_reservation, "ReserveNow": reservations.reserve_now}
+
+
+def _local_auth_list(local_list: LocalAuthList) -> dict[str, Serve]:
+    return {
+        "GetLocalListVersion": local_list.get_local_list_version,
+        "SendLocalList": local_list.send_local_list,
+    }
 
 
 def _remote_trigger(blocks: Blocks) -> dict[str, Serve]:

@@ -110,6 +110,20 @@ def _profiles(product: Product) -> str:
     return ",".join(profile.value for profile in _PROFILES if profile in product.feature_profiles)
 
 
+def _has_local_list(product: Product) -> bool:
+    return product.local_list is not None
+
+
+def _local_list_bound(name: str) -> Default:
+    return lambda product: str(getattr(product.local_list, name))
+
+
+def _local_authorize_offline(value: str, product: Product) -> str | None:
+    # Every product must have the key and let it be written (§9.1.12); one that cannot do it does not take true.
+    checked = _boolean(value, product)
+    return checked if product.authorizes_offline or checked == "false" else None
+
+
 def _has_only_fixed_cables(product: Product) -> bool:
     return all(outlet.has_fixed_cable for outlet in product.outlets)
 
@@ -123,6 +137,7 @@ KEYS: Final[tuple[Key, ...]] = (
         _boolean,
         exists=lambda product: product.allows_offline_unknown_tags,
     ),
+    Key("AuthorizationCacheEnabled", _fixed("true"), _boolean, exists=lambda product: product.has_authorization_cache),
     Key("AuthorizeRemoteTxRequests", _fixed("true"), _boolean),
     _number("ClockAlignedDataInterval", 0, 0),
     _number("ConnectionTimeOut", 120, 0),
@@ -137,6 +152,14 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("ConnectorPhaseRotationMaxLength", lambda product: str(len(product.outlets) + 1)),
     Key("GetConfigurationMaxKeys", lambda product: str(product.max_configuration_keys)),
     _number("HeartbeatInterval", 300, 1),
+    Key("LocalAuthListEnabled", _fixed("true"), _boolean, exists=_has_local_list),
+    Key("LocalAuthListMaxLength", _local_list_bound("max_entries"), exists=_has_local_list),
+    Key(
+        "LocalAuthorizeOffline",
+        lambda product: "true" if product.authorizes_offline else "false",
+        _local_authorize_offline,
+    ),
+    Key("LocalPreAuthorize", _fixed("false"), _boolean),
     _number("MessageTimeout", 30, 1),
     *_measurands("MeterValuesAlignedData", _REGISTER),
     *_measurands("MeterValuesSampledData", _REGISTER),
@@ -147,6 +170,7 @@ KEYS: Final[tuple[Key, ...]] = (
         lambda product: _true_or_false(product.reservations is not None and product.reservations.has_connector_zero),
         exists=lambda product: product.reservations is not None,
     ),
+    Key("SendLocalListMaxLength", _local_list_bound("max_entries_per_message"), exists=_has_local_list),
     Key("StopTransactionMaxMeterValues", lambda product: str(product.max_transaction_meter_values)),
     Key(
         "StopTransactionOnEVSideDisconnect",

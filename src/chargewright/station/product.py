@@ -120,6 +120,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     file_transfer_protocols: tuple[str, ...] = ()
     authorizes_offline: bool = True
     has_authorization_cache: bool = False
+    max_cached_tags: int = 1000
     limits_energy_on_invalid_id: bool = False
     limits_status_notifications: bool = False
     has_one_reader: bool = False

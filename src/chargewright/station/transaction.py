@@ -17,6 +17,7 @@ from chargewright.protocol.v16.core import (
     StartTransactionRequest,
     StartTransactionResponse,
     StopTransactionRequest,
+    StopTransactionResponse,
 )
 from chargewright.protocol.v16.datatypes import IdTagInfo, MeterValue, ReadingContext
 from chargewright.station.context import Authorization, Context
@@ -99,17 +100,23 @@ class Transactions:
     """All transactions of the station that are not wholly reported.
 
     `put` is the durable queue; `start_judged(key, id_tag_info)` is called when the CSMS has answered a start whose
-    transaction still runs.
+    transaction still runs, `id_tag_judged(id_tag, id_tag_info)` for each answer that tells of a tag, inside its commit.
     """
 
     def __init__(
-        self, context: Context, put: Put, measure: Measure, start_judged: Callable[[int, IdTagInfo], None]
+        self,
+        context: Context,
+        put: Put,
+        measure: Measure,
+        start_judged: Callable[[int, IdTagInfo], None],
+        id_tag_judged: Callable[[str, IdTagInfo], None],
     ) -> None:
         self._context = context
         self._store = context.store
         self._put = put
         self._measure = measure
         self._start_judged = start_judged
+        self._id_tag_judged = id_tag_judged
 
     # What connectors ask (TransactionLog).
 
@@ -188,10 +195,15 @@ class Transactions:
         if message.action == "StopTransaction":
             self._move(transaction, TransactionCue.STOP_SETTLED)
             self._store.remove_transaction(key)
+            if isinstance(response, StopTransactionResponse) and response.id_tag_info is not UNSET:
+                stopped_by = decode(StopTransactionRequest, message.payload).id_tag
+                if stopped_by is not UNSET:
+                    self._id_tag_judged(stopped_by, response.id_tag_info)
             return None
         if not isinstance(response, StartTransactionResponse):
             self._move(transaction, TransactionCue.START_GIVEN_UP, UNKNOWN_TRANSACTION_ID)
             return None
+        self._id_tag_judged(transaction.id_tag, response.id_tag_info)
         state = self._move(transaction, TransactionCue.START_ANSWERED, response.transaction_id)
         if state not in RUNNING:
             return None

@@ -1,0 +1,199 @@
+"""What people do at the station: hold a tag before the reader, choose a connector, or just plug in (§3.4, §3.10)."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from chargewright.errors import LocalProtocolError
+from chargewright.protocol.v16.core import ChargePointStatus, Reason
+from chargewright.protocol.v16.datatypes import AuthorizationStatus
+from chargewright.station.context import Admission, Authorization, ConnectorPort, Context
+from chargewright.station.hardware.interface import Timer
+from chargewright.station.snapshot import masked
+
+__all__ = ["LocalAccess", "TagJudge"]
+
+# Which connector a tag means when the reader cannot know: the one kept for it, then one that is plugged in already.
+_PREFERENCE: Final = (
+    ChargePointStatus.RESERVED,
+    ChargePointStatus.PREPARING,
+    ChargePointStatus.AVAILABLE,
+    ChargePointStatus.FINISHING,
+)
+
+
+class TagJudge(Protocol):
+    """Says whether a tag may charge."""
+
+    def known(self, id_tag: str) -> Authorization | None:
+        """A valid tag, as far as the station knows one by itself."""
+
+    async def authorize(self, id_tag: str) -> Authorization:
+        """Decide, and ask the CSMS where need be."""
+
+
+class LocalAccess:
+    """What a tag before the reader means: start here, stop that, or let me take my cable.
+
+    Where `product.requires_connector_selection` says so, a tag starts nothing before a connector was chosen. Where the
+    product has a `free_vending_tag`, the plug is the tag.
+    """
+
+    def __init__(
+        self, context: Context, connectors: Sequence[ConnectorPort], admission: Admission, judge: TagJudge
+    ) -> None:
+        self._context = context
+        self._connectors = connectors
+        self._admission = admission
+        self._judge = judge
+        self._asking: set[str] = set()
+        self._selected: int | None = None
+        self._selection_timer: Timer | None = None
+        # Connectors in the order in which they were last prepared for somebody.
+        self._prepared: list[int] = []
+
+    def select_connector(self, connector_id: int) -> None:
+        """A connector is chosen for the next tag; forgotten after ConnectionTimeOut.
+
+        Raises `LocalProtocolError` for one that is not there.
+        """
+        if not self._candidates(connector_id):
+            raise LocalProtocolError(f"connector {connector_id} cannot be chosen: there are {len(self._connectors)}")
+        self._forget_selection()
+        self._selected = connector_id
+        seconds = self._context.configuration.integer("ConnectionTimeOut")
+        self._selection_timer = self._context.call_later(seconds, self._forget_selection)
+
+    def show(self, id_tag: str, connector_id: int | None = None) -> None:
+        """A tag was read, for one connector or for any."""
+        if connector_id is None:
+            connector_id = self._selected
+        self._forget_selection()
+        if connector_id is None and self._context.product.requires_connector_selection and len(self._connectors) > 1:
+            self._context.log.info("a tag was shown without choosing a connector", id_tag=masked(id_tag))
+            return
+        own = self._owned_by(id_tag, connector_id)
+        if own is not None:
+            self._leave(own, id_tag)
+            return
+        if self._released_cable(_presented(id_tag)):
+            return
+        if id_tag.casefold() not in self._asking:
+            self._asking.add(id_tag.casefold())
+            self._context.spawn(self._ask(id_tag, connector_id))
+
+    def prepared(self, connector_id: int) -> None:
+        """A connector has become Preparing. With free vending nothing more is needed to charge."""
+        if connector_id in self._prepared:
+            self._prepared.remove(connector_id)
+        self._prepared.append(connector_id)
+        if self._context.product.free_vending_tag:
+            # Not now: the connector is in the middle of telling what has changed.
+            self._context.call_later(0.0, lambda: self._vend(connector_id))
+
+    def _vend(self, connector_id: int) -> None:
+        (connector,) = self._candidates(connector_id)
+        # Nobody showed a tag that could be asked about; the CSMS judges it in StartTransaction.conf.
+        anybody = Authorization(self._context.product.free_vending_tag, AuthorizationStatus.ACCEPTED)
+        is_waiting = connector.status is ChargePointStatus.PREPARING and connector.is_plugged
+        if is_waiting and connector.can_be_used and self._admission.admits(connector_id, anybody):
+            connector.authorize(anybody)
+
+    def _owned_by(self, id_tag: str, connector_id: int | None) -> ConnectorPort | None:
+        for connector in self._candidates(connector_id):
+            for user in (connector.user, connector.waiting_user):
+                if user is not None and user.id_tag.casefold() == id_tag.casefold():
+                    return connector
+        return None
+
+    def _leave(self, connector: ConnectorPort, id_tag: str) -> None:
+        """Who started needs no permission to stop (§3.4)."""
+        if connector.transaction_key is None:
+            connector.withdraw()
+        elif self._context.product.has_local_stop:
+            connector.stop(Reason.LOCAL, id_tag)
+
+    async def _ask(self, id_tag: str, connector_id: int | None) -> None:
+        try:
+            known = self._judge.known(id_tag)
+            if known is not None and (self._released_cable(known) or self._stopped_for(known, connector_id)):
+                return
+            # §3.10: a tag without group cannot be stopped by another; asking the CSMS would change nothing.
+            has_groups = any(
+                connector.user is not None and connector.user.parent_id_tag is not None
+                for connector in self._candidates(connector_id)
+            )
+            if not has_groups and self._choose(connector_id) is None:
+                self._context.log.info(
+                    "a tag has nothing to start or stop here", connector=connector_id, id_tag=masked(id_tag)
+                )
+                return
+            authorization = await self._judge.authorize(id_tag)
+        finally:
+            self._asking.discard(id_tag.casefold())
+        if not authorization.is_accepted:
+            return
+        if self._released_cable(authorization) or self._stopped_for(authorization, connector_id):
+            return
+        chosen = self._choose(connector_id, authorization)
+        if chosen is None:
+            self._context.log.info("a tag may start nothing here now", connector=connector_id, id_tag=masked(id_tag))
+        elif self._context.product.has_local_start:
+            chosen.authorize(authorization)
+
+    def _released_cable(self, authorization: Authorization) -> bool:
+        return any(connector.release_cable(authorization) for connector in self._connectors)
+
+    def _stopped_for(self, authorization: Authorization, connector_id: int | None) -> bool:
+        """Whether the tag meant the end of a transaction of its group, not a start of its own at a free connector."""
+        related = self._related(authorization, connector_id)
+        if related is None or (connector_id is None and self._choose(None, authorization) is not None):
+            return False
+        if self._context.product.has_local_stop:
+            related.stop(Reason.LOCAL, authorization.id_tag)
+        return True
+
+    def _related(self, authorization: Authorization, connector_id: int | None) -> ConnectorPort | None:
+        """A running transaction of the same group; parents are compared with parents only (§3.10)."""
+        for connector in self._candidates(connector_id):
+            user = connector.user
+            if (
+                connector.transaction_key is not None
+                and user is not None
+                and user.parent_id_tag is not None
+                and user.parent_id_tag == authorization.parent_id_tag
+            ):
+                return connector
+        return None
+
+    def _choose(self, connector_id: int | None, authorization: Authorization | None = None) -> ConnectorPort | None:
+        """Where to start: anywhere, before it is known for whom, then only where that person is admitted.
+
+        Of several that are plugged in, the last one: whoever stands there now.
+        """
+        usable = [
+            connector
+            for connector in self._candidates(connector_id)
+            if connector.can_be_used
+            and (authorization is None or self._admission.admits(connector.number, authorization))
+        ]
+        for status in _PREFERENCE:
+            fitting = [connector for connector in usable if connector.status is status]
+            if fitting:
+                return fitting[0] if status is not ChargePointStatus.PREPARING else max(fitting, key=self._rank)
+        return None
+
+    def _rank(self, connector: ConnectorPort) -> int:
+        return self._prepared.index(connector.number) if connector.number in self._prepared else -1
+
+    def _candidates(self, connector_id: int | None) -> list[ConnectorPort]:
+        return [connector for connector in self._connectors if connector_id in (None, connector.number)]
+
+    def _forget_selection(self) -> None:
+        self._selected = None
+        if self._selection_timer is not None:
+            self._selection_timer.cancel()
+            self._selection_timer = None
+
+
+def _presented(id_tag: str) -> Authorization:
+    return Authorization(id_tag, AuthorizationStatus.INVALID)
