@@ -117,6 +117,21 @@ def test_without_valid_tag_energy_stops_but_the_transaction_stays() -> None:
     assert subject.connector.transaction_key == 1
 
 
+def test_a_hold_waits_for_the_user_and_ends_at_once() -> None:
+    subject = Subject()
+    subject.charge()
+    subject.connector.hold_out_of_service(True)
+    assert not subject.connector.is_held_out_of_service
+    subject.connector.stop(Reason.LOCAL, "ALICE")
+    assert subject.connector.is_held_out_of_service
+    assert not subject.connector.can_be_used
+    subject.hardware.unplug()
+    assert subject.statuses == ["Preparing", "Charging", "Unavailable"]
+    subject.connector.hold_out_of_service(False)
+    assert subject.statuses[3:] == ["Available"]
+    assert subject.bench.store.availability(1).is_operative
+
+
 @pytest.mark.parametrize("outlet", [SOCKET, DC_CABLE], ids=["socket", "fixed cable"])
 def test_a_vehicle_that_drives_off_ends_the_transaction(outlet: Outlet) -> None:
     subject = Subject(outlet)
@@ -298,6 +313,12 @@ class Walk(RuleBasedStateMachine):
     def change_availability(self, is_operative: bool) -> None:
         self.subject.connector.change_availability(is_operative)
         self.subject.connector.availability_changed()
+
+    @rule(is_held=st.booleans())
+    def hold_out_of_service(self, is_held: bool) -> None:
+        connector = self.subject.connector
+        connector.hold_out_of_service(is_held)
+        assert not connector.is_held_out_of_service or (is_held and connector.transaction_key is None)
 
     @rule(error_code=st.sampled_from([NO_ERROR, ChargePointErrorCode.GROUND_FAILURE]))
     def set_fault(self, error_code: ChargePointErrorCode) -> None:

@@ -17,7 +17,7 @@ from chargewright.station.hardware.interface import (
     Outlet,
     Timer,
 )
-from chargewright.station.store import Availability
+from chargewright.station.operative_state import OperativeState
 
 __all__ = ["Connector"]
 
@@ -52,7 +52,7 @@ class Connector:
         self._log = log
         self._report = report
         self._transaction_changed = transaction_changed
-        self._availability = context.store.availability(number)
+        self._service = OperativeState(context, number)
         self._error_code = ChargePointErrorCode.NO_ERROR
         # Faults of the hardware that show while it is being built are told with the first status.
         self._is_switching = True
@@ -95,7 +95,7 @@ class Connector:
     def facts(self) -> Facts:
         """What is true now."""
         return Facts(
-            is_operative=self._availability.is_operative,
+            is_operative=self._service.is_operative,
             is_faulted=self._error_code is not ChargePointErrorCode.NO_ERROR,
             is_plugged=self.is_plugged,
             is_authorized=self._waiting is not None,
@@ -170,7 +170,7 @@ class Connector:
         self._must_user_act = self.is_plugged
         self._info = info
         self._free_cable(reason, user)
-        self._apply_scheduled_availability()
+        self._catch_up()
         self._refresh()
         self._transaction_changed(self.number)
 
@@ -220,17 +220,23 @@ class Connector:
     def change_availability(self, is_operative: bool) -> bool:
         """Take it in or out of service (§5.2); returns False when that has to wait until it is idle. Kept on disk."""
         is_busy = self.transaction_key is not None or self.status is ChargePointStatus.PREPARING
-        is_scheduled = is_busy and is_operative != self._availability.is_operative
-        self._keep_availability(
-            Availability(self._availability.is_operative, is_operative) if is_scheduled else Availability(is_operative)
-        )
-        return not is_scheduled
+        return self._service.change(is_operative, is_busy=is_busy)
 
     def availability_changed(self) -> None:
         """Make a change of availability felt, once it has been acknowledged."""
-        if not self._availability.is_operative and self.transaction_key is None:
+        if not self._service.is_operative and self.transaction_key is None:
             self._must_user_act = False
         self._refresh()
+
+    def hold_out_of_service(self, is_held: bool) -> None:
+        """See `ConnectorPort.hold_out_of_service`."""
+        self._service.hold(is_held)
+        self._refresh()
+
+    @property
+    def is_held_out_of_service(self) -> bool:
+        """Whether a hold has taken effect."""
+        return self._service.is_held
 
     def restore(self, *, was_interrupted: bool) -> None:
         """After a start of the station: a cable whose transaction was cut off has to be taken out first."""
@@ -239,8 +245,8 @@ class Connector:
         self._path.offer(NO_OFFER)
         if self.hardware.cable_lock is not None:
             self.hardware.cable_lock.unlock()
-        self._must_user_act = was_interrupted and self.is_plugged and self._availability.is_operative
-        self._apply_scheduled_availability()
+        self._must_user_act = was_interrupted and self.is_plugged and self._service.is_operative
+        self._catch_up()
         self._refresh()
 
     def shut_down(self) -> None:
@@ -339,7 +345,7 @@ class Connector:
             self._tell(StatusReport(self.number, ChargePointStatus.AVAILABLE))
         self._tell(self.current_report)
         is_idle = status is not ChargePointStatus.PREPARING and self.transaction_key is None
-        if is_idle and self._apply_scheduled_availability():
+        if is_idle and self._catch_up():
             self._refresh()
 
     @property
@@ -377,18 +383,12 @@ class Connector:
     def _path_healed(self) -> None:
         self.set_fault(ChargePointErrorCode.NO_ERROR)
 
-    def _apply_scheduled_availability(self) -> bool:
-        scheduled = self._availability.scheduled
-        if scheduled is None:
-            return False
-        self._keep_availability(Availability(scheduled))
-        if not scheduled:
+    def _catch_up(self) -> bool:
+        """Idle: make felt what had to wait; returns whether something did."""
+        is_changed = self._service.catch_up()
+        if is_changed and not self._service.is_operative:
             self._must_user_act = False
-        return True
-
-    def _keep_availability(self, availability: Availability) -> None:
-        self._context.store.set_availability(self.number, availability)
-        self._availability = availability
+        return is_changed
 
     def _start_connection_timer(self) -> None:
         """Errata v4.0 §3.76: the time counts from entering Preparing."""

@@ -245,6 +245,14 @@ class ConnectorPort(Protocol):
     def availability_changed(self) -> None:
         """Make a kept change felt."""
 
+    def hold_out_of_service(self, is_held: bool) -> None:
+        """The station wants nobody here while it looks after itself: Unavailable as soon as the connector is idle, or
+        not any more. Not kept over a boot, and independent of ChangeAvailability."""
+
+    @property
+    def is_held_out_of_service(self) -> bool:
+        """Whether a hold has taken effect: nobody uses the connector, and nobody can."""
+
 
 class TransactionMessages(Protocol):
     """What the queue asks about the messages that it carries."""
