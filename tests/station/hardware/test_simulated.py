@@ -9,7 +9,8 @@ from chargewright.errors import LocalProtocolError
 from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.interface import Offer, Outlet, PilotState
-from chargewright.station.hardware.simulated import SimulatedConnector, SimulatedTagReader
+from chargewright.station.hardware.simulated import SimulatedConnector
+from chargewright.station.hardware.simulated_parts import HardwareDelays
 
 OUTLETS = {
     "AC 1": Outlet(1, 7_360.0, 32.0, has_fixed_cable=True),
@@ -170,11 +171,106 @@ def test_a_power_cut_opens_the_contactor() -> None:
     assert not connector.is_closed and connector.read().register_wh == 0
 
 
-def test_a_reader_passes_tags_on_and_refuses_to_lose_them() -> None:
-    reader = SimulatedTagReader()
-    with pytest.raises(LocalProtocolError):
-        reader.show("TAG")
-    shown: list[tuple[str, int | None]] = []
-    reader.on_tag = lambda id_tag, connector_id: shown.append((id_tag, connector_id))
-    reader.show("TAG", 2)
-    assert shown == [("TAG", 2)]
+def test_delayed_hardware_is_done_when_it_is_done() -> None:
+    timers = Timers()
+    delays = HardwareDelays(lock=0.5, contactor=0.1, cable_check=2.0, precharge=1.0)
+    connector = SimulatedConnector(
+        OUTLETS["AC 3"], timers.clock, timers.call_later, keep=lambda register_wh: None, delays=delays
+    )
+    connector.plug(car())
+    lock, told = connector.hardware.cable_lock, list[tuple[str, bool]]()
+    assert lock is not None
+    lock.lock(lambda has_worked: told.append(("lock", has_worked)))
+    timers.pass_time(0.4)
+    assert not lock.is_locked and told == []
+    timers.pass_time(0.2)
+    assert lock.is_locked and told == [("lock", True)]
+    connector.offer(amperes(32.0))
+    connector.close(lambda has_worked: told.append(("close", has_worked)))
+    assert not connector.is_closed
+    timers.pass_time(0.2)
+    assert connector.is_closed and told[-1] == ("close", True)
+    connector.open(lambda has_worked: told.append(("open", has_worked)))
+    # The flow stops at once; that it has stopped shows later.
+    assert connector.read().power_w == 0 and told[-1] == ("close", True)
+    timers.pass_time(0.2)
+    assert told[-1] == ("open", True)
+
+
+def test_a_step_that_is_given_up_never_tells() -> None:
+    timers = Timers()
+    delays = HardwareDelays(lock=0.5, contactor=0.1, cable_check=2.0)
+    told = list[bool]()
+    for outlet in ("AC 3", "DC"):
+        connector = SimulatedConnector(
+            OUTLETS[outlet], timers.clock, timers.call_later, keep=lambda register_wh: None, delays=delays
+        )
+        connector.plug(car())
+        connector.offer(amperes(32.0))
+        connector.close(told.append)
+        connector.open()
+        if (lock := connector.hardware.cable_lock) is not None:
+            lock.lock(told.append)
+            lock.unlock()
+        if (dc := connector.hardware.dc) is not None:
+            dc.check_cable(told.append)
+            dc.stop()
+    timers.pass_time(10)
+    assert told == []
+
+
+def test_a_contactor_that_nobody_holds_opens_by_itself() -> None:
+    timers = Timers()
+    connector = SimulatedConnector(
+        OUTLETS["AC 3"], timers.clock, timers.call_later, keep=lambda register_wh: None, hold_seconds=3.0
+    )
+    connector.plug(car())
+    connector.offer(amperes(32.0))
+    connector.close()
+    changes: list[bool] = []
+    connector.on_change = lambda: changes.append(connector.is_closed)
+    for _ in range(5):
+        timers.pass_time(2.9)
+        connector.hold()
+    assert connector.is_closed
+    timers.pass_time(3.1)
+    assert not connector.is_closed and changes == [False]
+
+
+def test_the_register_moves_in_steps_of_the_meter() -> None:
+    timers = Timers()
+    connector = SimulatedConnector(
+        OUTLETS["AC 3"], timers.clock, timers.call_later, keep=lambda register_wh: None, resolution_wh=100
+    )
+    connector.plug(car())
+    connector.offer(amperes(32.0))
+    connector.close()
+    registers = []
+    for _ in range(60):
+        timers.pass_time(10)
+        registers.append(connector.read().register_wh)
+    assert registers == sorted(registers) and registers[-1] > 1000
+    assert {register % 100 for register in registers} == {0}
+
+
+def test_direct_current_never_exceeds_the_offer() -> None:
+    connector, timers, _ = make("DC")
+    connector.plug(car(soc=0.01))
+    connector.offer(Offer(50.0, 150_000.0, 0))
+    connector.close()
+    for _ in range(30):
+        reading = connector.read()
+        assert reading.power_w is not None and reading.power_w > 10_000
+        assert reading.currents_a[0] <= 50.0
+        assert reading.voltages_v[0] >= 330.0
+        timers.pass_time(60)
+
+
+def test_nothing_flows_back_and_the_meter_says_so() -> None:
+    connector, _, _ = make("AC 3")
+    connector.plug(car())
+    connector.offer(amperes(32.0))
+    connector.close()
+    reading = connector.read()
+    assert (reading.export_wh, reading.power_export_w, reading.currents_export_a) == (0, 0.0, (0.0, 0.0, 0.0))
+    assert reading.power_factor == 1.0 and reading.reactive_power_import_var == 0.0

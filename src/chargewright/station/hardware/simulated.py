@@ -11,7 +11,7 @@ from typing import Final
 from chargewright.clock import Clock
 from chargewright.errors import LocalProtocolError
 from chargewright.station.ev.pilot import PilotCue, next_state
-from chargewright.station.ev.vehicle import Vehicle
+from chargewright.station.ev.vehicle import PACK_EMPTY_V, Vehicle
 from chargewright.station.hardware.interface import (
     EV_CONNECTED,
     EV_READY,
@@ -25,8 +25,14 @@ from chargewright.station.hardware.interface import (
     Timer,
     ignore_outcome,
 )
+from chargewright.station.hardware.simulated_parts import (
+    NO_DELAYS,
+    HardwareDelays,
+    SimulatedCableLock,
+    SimulatedDcController,
+)
 
-__all__ = ["GRID_VOLTAGE_V", "SimulatedConnector", "SimulatedTagReader"]
+__all__ = ["GRID_VOLTAGE_V", "SimulatedConnector"]
 
 GRID_VOLTAGE_V: Final = 230.0
 GRID_FREQUENCY_HZ: Final = 50.0
@@ -38,6 +44,8 @@ HEATING_SECONDS: Final = 600.0
 KEEP_SECONDS: Final = 10.0
 # A timer may fire a rounding error early; this much later the vehicle is certainly satisfied.
 MARGIN_SECONDS: Final = 0.001
+# The fans of a DC cabinet at full heat; they stand still at ambient temperature.
+FAN_RPM: Final = 3000.0
 
 
 class SimulatedConnector:
@@ -55,8 +63,14 @@ class SimulatedConnector:
         *,
         register_wh: float = 0.0,
         keep: Callable[[float], None],
+        delays: HardwareDelays = NO_DELAYS,
+        resolution_wh: int = 1,
+        voltage_v: float = GRID_VOLTAGE_V,
+        frequency_hz: float = GRID_FREQUENCY_HZ,
+        hold_seconds: float | None = None,
     ) -> None:
         self.outlet = outlet
+        self.hold_seconds = hold_seconds
         self.vehicle: Vehicle | None = None
         self.on_change: Callable[[], None] = _nobody_listens
         self._clock = clock
@@ -71,12 +85,21 @@ class SimulatedConnector:
         self._last = clock.monotonic()
         self._wake: Timer | None = None
         self._keeping: Timer | None = None
-        self._lock = None if outlet.has_fixed_cable else SimulatedCableLock()
+        self._delays = delays
+        self._resolution_wh = resolution_wh
+        self._voltage_v = voltage_v
+        self._frequency_hz = frequency_hz
+        self._closing: Timer | None = None
+        self._dead_man: Timer | None = None
+        self._lock = None if outlet.has_fixed_cable else SimulatedCableLock(call_later, delays.lock)
+        self._dc = SimulatedDcController(call_later, delays) if outlet.is_dc else None
 
     @property
     def hardware(self) -> ConnectorHardware:
         """The pieces, as the station asks for them."""
-        return ConnectorHardware(outlet=self.outlet, contactor=self, meter=self, pilot=self, cable_lock=self._lock)
+        return ConnectorHardware(
+            outlet=self.outlet, contactor=self, meter=self, pilot=self, cable_lock=self._lock, dc=self._dc
+        )
 
     @property
     def lock(self) -> "SimulatedCableLock | None":
@@ -136,6 +159,8 @@ class SimulatedConnector:
     def cut_power(self) -> None:
         """The grid is gone: the contactor falls open, and the meter writes nothing any more."""
         self.open()
+        if self._dc is not None:
+            self._dc.stop()
         if self._keeping is not None:
             self._keeping.cancel()
             self._keeping = None
@@ -151,8 +176,20 @@ class SimulatedConnector:
         """Let energy flow; refused unless a vehicle asks for it, as the interlock of a real station does."""
         if self._state not in EV_READY:
             raise LocalProtocolError(f"contactor cannot close in pilot state {self._state.name}")
+        if self._delays.contactor > 0:
+            self._cancel_closing()
+            self._closing = self._call_later(self._delays.contactor, lambda: self._close_now(done))
+        else:
+            self._close_now(done)
+
+    def _close_now(self, done: Done) -> None:
+        self._closing = None
+        if self._state not in EV_READY:
+            done(False)
+            return
         self._advance()
         self._is_closed = True
+        self.hold()
         if self._keeping is None:
             self._keeping = self._call_later(KEEP_SECONDS, self._keep_on)
         self._settle()
@@ -160,18 +197,33 @@ class SimulatedConnector:
 
     def open(self, done: Done = ignore_outcome) -> None:
         """Stop the flow."""
+        self._cancel_closing()
         self._advance()
-        self._is_closed = False
+        was_closed, self._is_closed = self._is_closed, False
         self._settle()
-        done(True)
-
-    @property
-    def hold_seconds(self) -> float | None:
-        """Nothing real hangs on it."""
-        return None
+        if was_closed and self._delays.contactor > 0:
+            self._call_later(self._delays.contactor, lambda: done(True))
+        else:
+            done(True)
 
     def hold(self) -> None:
-        """It needs no holding."""
+        """Wind up the dead man's timer, where there is one: where nothing real hangs on it, none has to run."""
+        if self._dead_man is not None:
+            self._dead_man.cancel()
+            self._dead_man = None
+        if self._is_closed and self.hold_seconds is not None:
+            self._dead_man = self._call_later(self.hold_seconds, self._let_go)
+
+    def _let_go(self) -> None:
+        self._dead_man = None
+        if self._is_closed:
+            self.open()
+            self.on_change()
+
+    def _cancel_closing(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
 
     # ControlPilot.
 
@@ -211,22 +263,33 @@ class SimulatedConnector:
             voltages, currents = (volts,), (power_w / volts if volts else 0.0,)
         else:
             used = min(self._offer.phases, self.vehicle.phases) if self.vehicle is not None else 0
-            voltages = (GRID_VOLTAGE_V,) * len(conductors)
+            voltages = (self._voltage_v,) * len(conductors)
             currents = tuple(
-                power_w / (used * GRID_VOLTAGE_V) if index < used else 0.0 for index in range(len(conductors))
+                power_w / (used * self._voltage_v) if index < used else 0.0 for index in range(len(conductors))
             )
         return MeterReading(
             taken_at=self._clock.now(),
-            register_wh=math.floor(self._register_wh),
+            register_wh=math.floor(self._register_wh / self._resolution_wh) * self._resolution_wh,
             power_w=power_w,
             currents_a=currents,
             voltages_v=voltages,
             phases=conductors,
             offered_a=self._offer.current_a,
             offered_w=self._offered_w(),
-            frequency_hz=None if self.outlet.is_dc else GRID_FREQUENCY_HZ,
+            frequency_hz=None if self.outlet.is_dc else self._frequency_hz,
             temperature_celsius=self._temperature,
             soc_percent=self.vehicle.battery.soc * 100 if self.vehicle is not None and self.outlet.is_dc else None,
+            # Energy goes one way here, to loads that take current in phase with the voltage: what this meter would
+            # show of the rest is nothing, and so it says.
+            export_wh=0,
+            reactive_import_varh=0,
+            reactive_export_varh=0,
+            power_export_w=0.0,
+            reactive_power_import_var=0.0,
+            reactive_power_export_var=0.0,
+            power_factor=1.0,
+            currents_export_a=(0.0,) * len(currents),
+            fan_rpm=FAN_RPM * (self._temperature - AMBIENT_CELSIUS) / HEATING_CELSIUS if self.outlet.is_dc else None,
         )
 
     # Physics.
@@ -238,16 +301,17 @@ class SimulatedConnector:
             return 0.0
         if self.outlet.is_dc:
             return min(offer.power_w, self.outlet.max_power_w * offer.current_a / self.outlet.max_current_a)
-        return min(offer.power_w, offer.phases * offer.current_a * GRID_VOLTAGE_V)
+        return min(offer.power_w, offer.phases * offer.current_a * self._voltage_v)
 
     def _usable_w(self) -> float:
         """What of the offer the plugged vehicle can use."""
         if self.vehicle is None or self._offer.is_nothing:
             return 0.0
-        if self.outlet.is_dc:
-            return self._offered_w()
         offer = self._offer
-        return min(offer.power_w, self.vehicle.ac_offer_w(offer.phases, offer.current_a, GRID_VOLTAGE_V))
+        if self.outlet.is_dc:
+            # An emptier battery takes less power from the same current; its lowest voltage keeps the integral exact.
+            return min(self._offered_w(), offer.current_a * PACK_EMPTY_V)
+        return min(offer.power_w, self.vehicle.ac_offer_w(offer.phases, offer.current_a, self._voltage_v))
 
     def _power_w(self) -> float:
         if self.vehicle is None or not self._is_closed:
@@ -302,62 +366,5 @@ class SimulatedConnector:
         self._state = next_state(self._state, cue)
 
 
-class SimulatedCableLock:
-    """A socket's lock. `is_jammed` makes the mechanism fail, as a half-inserted plug does."""
-
-    def __init__(self) -> None:
-        self.on_change: Callable[[], None] = _nobody_listens
-        self.is_jammed = False
-        self._has_cable = False
-        self._is_locked = False
-
-    @property
-    def has_cable(self) -> bool:
-        """Whether a cable is in the socket."""
-        return self._has_cable
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether the cable is held."""
-        return self._is_locked
-
-    def insert(self) -> None:
-        """Put a cable in."""
-        self._has_cable = True
-        self.on_change()
-
-    def remove(self) -> None:
-        """Take the cable out."""
-        self._has_cable = False
-        self.on_change()
-
-    def lock(self, done: Done = ignore_outcome) -> None:
-        """Hold the cable, unless jammed."""
-        if not self.is_jammed:
-            self._is_locked = True
-        done(self._is_locked)
-
-    def unlock(self) -> bool:
-        """Free the cable; False when jammed."""
-        if not self.is_jammed:
-            self._is_locked = False
-        return not self._is_locked
-
-
-class SimulatedTagReader:
-    """A reader whose tags are shown by calling `show`."""
-
-    def __init__(self) -> None:
-        self.on_tag: Callable[[str, int | None], None] = _no_reader_attached
-
-    def show(self, id_tag: str, connector_id: int | None = None) -> None:
-        """Hold a tag before the reader, having chosen a connector or not."""
-        self.on_tag(id_tag, connector_id)
-
-
 def _nobody_listens() -> None:
     """Before the station has attached itself, changes have no listener."""
-
-
-def _no_reader_attached(id_tag: str, connector_id: int | None) -> None:
-    raise LocalProtocolError("a tag was shown to a reader that no station listens to")

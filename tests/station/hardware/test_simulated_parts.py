@@ -1,0 +1,59 @@
+"""Simulated lock, DC controller, reader and button."""
+
+import pytest
+from tests.station.timers import Timers
+
+from chargewright.errors import LocalProtocolError
+from chargewright.station.hardware.simulated_parts import (
+    HardwareDelays,
+    SimulatedCableLock,
+    SimulatedDcController,
+    SimulatedEmergencyStop,
+    SimulatedTagReader,
+)
+
+
+def test_a_reader_passes_tags_on_and_refuses_to_lose_them() -> None:
+    reader = SimulatedTagReader()
+    with pytest.raises(LocalProtocolError):
+        reader.show("TAG")
+    shown: list[tuple[str, int | None]] = []
+    reader.on_tag = lambda id_tag, connector_id: shown.append((id_tag, connector_id))
+    reader.show("TAG", 2)
+    assert shown == [("TAG", 2)]
+
+
+def test_a_jammed_lock_tells_that_it_failed_when_it_has() -> None:
+    timers, told = Timers(), list[bool]()
+    lock = SimulatedCableLock(timers.call_later, 0.5)
+    lock.insert()
+    lock.lock(told.append)
+    lock.is_jammed = True
+    timers.pass_time(1)
+    assert told == [False] and not lock.is_locked
+
+
+def test_there_is_nothing_to_lock_without_a_cable() -> None:
+    told = list[bool]()
+    SimulatedCableLock(Timers().call_later).lock(told.append)
+    assert told == [False]
+
+
+def test_dc_steps_take_their_time() -> None:
+    timers, told = Timers(), list[bool]()
+    dc = SimulatedDcController(timers.call_later, HardwareDelays(cable_check=2.0))
+    dc.check_cable(told.append)
+    timers.pass_time(1.9)
+    assert told == []
+    timers.pass_time(0.2)
+    dc.precharge(told.append)
+    assert told == [True, True]
+
+
+def test_the_button_latches() -> None:
+    button, told = SimulatedEmergencyStop(), list[str]()
+    button.on_press = lambda: told.append("press")
+    button.on_release = lambda: told.append("release")
+    for act in (button.press, button.press, button.release, button.release):
+        act()
+    assert told == ["press", "release"]
