@@ -145,3 +145,21 @@ def test_totals_count_what_was_stopped() -> None:
         assert snapshot.energy_running_wh == 0
 
     live(main)
+
+
+def test_what_power_cut_off_ended_no_earlier_than_its_last_meter_value() -> None:
+    """The register may stand still meanwhile, and then it is not written down."""
+
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MeterValueSampleInterval", "60")
+        world.virtual.show_tag("TAG")
+        world.virtual.plug(1, car(soc=0.5, target_soc=0.5))  # takes nothing
+        await world.csms.expect("MeterValues", 3)
+        told = world.csms.of("MeterValues")[-1]["meterValue"][0]["timestamp"]
+        await world.cut_power()
+        await world.restart()
+        stop = await world.csms.expect("StopTransaction")
+        assert stop["reason"] == "PowerLoss" and stop["timestamp"] >= told
+
+    live(main)

@@ -41,7 +41,8 @@ CREATE TABLE charging_transaction (
     state TEXT NOT NULL,
     transaction_id INTEGER,
     started_at TEXT NOT NULL,
-    meter_start_wh INTEGER NOT NULL
+    meter_start_wh INTEGER NOT NULL,
+    last_reading_at TEXT
 );
 CREATE INDEX transaction_of_station ON charging_transaction (station, key);
 CREATE TABLE sample (
@@ -71,7 +72,7 @@ INSERT INTO configuration SELECT 1, name, value FROM old_configuration;
 INSERT INTO availability SELECT 1, connector_id, is_operative, scheduled FROM old_availability;
 INSERT INTO register SELECT 1, connector_id, register_wh, kept_at FROM old_register;
 INSERT INTO charging_transaction SELECT key, 1, connector_id, id_tag, parent_id_tag, state, transaction_id, started_at,
-    meter_start_wh FROM old_charging_transaction;
+    meter_start_wh, NULL FROM old_charging_transaction;
 INSERT INTO sample SELECT sequence, transaction_key, meter_value FROM old_sample;
 INSERT INTO queue SELECT sequence, 1, transaction_key, action, payload, attempts, parked_because FROM old_queue;
 -- Numbers that were given once are never given again, or an old message could overtake.

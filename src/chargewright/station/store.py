@@ -17,8 +17,8 @@ from chargewright.station.database import StationDatabase, StationStoreError
 __all__ = ["Availability", "QueuedMessage", "Records", "StationStore", "StationStoreError", "StoredTransaction"]
 
 _TRANSACTION: Final = (
-    "SELECT key, connector_id, id_tag, parent_id_tag, state, transaction_id, started_at, meter_start_wh"
-    " FROM charging_transaction"
+    "SELECT key, connector_id, id_tag, parent_id_tag, state, transaction_id, started_at, meter_start_wh,"
+    " last_reading_at FROM charging_transaction"
 )
 ALL_TRANSACTIONS: Final = f"{_TRANSACTION} WHERE station = ? ORDER BY key"
 TRANSACTION_BY_KEY: Final = f"{_TRANSACTION} WHERE key = ?"
@@ -58,6 +58,7 @@ class StoredTransaction(msgspec.Struct, frozen=True):
     transaction_id: int | None
     started_at: datetime
     meter_start_wh: int
+    last_reading_at: datetime | None = None
 
 
 class Records:
@@ -260,11 +261,17 @@ class StationStore:
 
     def _transactions(self, query: str, parameters: tuple[object, ...]) -> list[StoredTransaction]:
         return [
-            StoredTransaction(key, connector_id, id_tag, parent, state, transaction_id, _moment(started_at), meter_wh)
-            for key, connector_id, id_tag, parent, state, transaction_id, started_at, meter_wh in self._db.read(
+            StoredTransaction(
+                key, connector_id, id_tag, parent, state, number, _moment(begun), meter_wh, _moment_or_none(read)
+            )
+            for key, connector_id, id_tag, parent, state, number, begun, meter_wh, read in self._db.read(
                 query, parameters
             )
         ]
+
+    def note_reading(self, key: int, read_at: datetime) -> None:
+        """A meter value of the transaction was told: it ran at that moment."""
+        self._db.write("UPDATE charging_transaction SET last_reading_at = ? WHERE key = ?", (_text(read_at), key))
 
     def update_transaction(self, key: int, *, state: str, transaction_id: int | None) -> None:
         """Move a transaction to another state, with the id known by now."""
@@ -341,3 +348,7 @@ def _text(moment: datetime) -> str:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _moment_or_none(text: str | None) -> datetime | None:
+    return None if text is None else _moment(text)

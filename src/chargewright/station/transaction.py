@@ -161,7 +161,10 @@ class Transactions:
         self, connector_id: int, key: int | None, sent: MeterValue | None, kept: MeterValue | None
     ) -> None:
         """Queue `sent` as MeterValues, and keep `kept` for the end of the transaction."""
+        told = sent or kept
         with self._store.atomically():
+            if key is not None and told is not None:
+                self._store.note_reading(key, told.timestamp)
             if sent is not None:
                 # The id is filled in when the message is sent: it may not be known yet.
                 request = MeterValuesRequest(
@@ -250,7 +253,8 @@ class Transactions:
         connectors = set()
         for transaction in self.running():
             _, kept_at = self._store.register(transaction.connector_id)
-            stopped_at = max(transaction.started_at, kept_at or transaction.started_at)
+            known = (transaction.started_at, transaction.last_reading_at, kept_at)
+            stopped_at = max(moment for moment in known if moment is not None)
             reading = MeterReading(
                 taken_at=stopped_at,
                 register_wh=read_meter(transaction.connector_id).register_wh,
