@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chargewright.station import deeds
-from chargewright.station.deeds import DEEDS, Deed, Fault, PlugIn, summary
+from chargewright.station.deeds import DEEDS, Deed, Fault, PlugIn, WrongField, read_deed, summary
 
 
 def test_every_deed_is_in_the_table_under_its_word() -> None:
@@ -37,3 +37,35 @@ def test_fields_are_checked() -> None:
             msgspec.convert(fields, PlugIn)
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"do": "fault", "connector": 1, "error_code": "Tired"}, Fault)
+
+
+@pytest.mark.parametrize(
+    ("word", "fields", "sentence"),
+    [
+        ("dance", {}, "do: 'dance' is not right; expected one of plug-in, change-vehicle"),
+        ("plug-in", {}, "connector: expected a value; it is missing"),
+        ("plug-in", {"connector": 0}, "connector: 0 is not right; expected int >= 1"),
+        ("plug-in", {"connector": "1"}, "connector: '1' is not right; expected int, got str"),
+        (
+            "cut-power",
+            {"colour": "red"},
+            "colour: 'red' is not right; expected no field of this name; known here: none",
+        ),
+        (
+            "fault",
+            {"connector": 1, "error_code": "Tired"},
+            "'Tired' is not right; expected one of ConnectorLockFailure,",
+        ),
+        ("change-vehicle", {"connector": 1, "phases": 4}, "phases: 4 is not right; expected int <= 3"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_value_and_what_would_be_right(
+    word: str, fields: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(WrongField) as caught:
+        read_deed(word, fields)
+    assert sentence in str(caught.value)
+
+
+def test_a_deed_is_read() -> None:
+    assert read_deed("plug-in", {"connector": 2, "phases": 1}) == PlugIn(connector=2, phases=1)

@@ -270,25 +270,6 @@ def test_a_connector_that_does_not_exist(number: int) -> None:
     tell(story)
 
 
-def test_states_come_whenever_something_changed_and_not_otherwise() -> None:
-    async def story(world: World, hands: StationHands) -> None:
-        seen = []
-
-        async def follow() -> None:
-            async for state in hands.states():
-                seen.append(state.connectors[0].status)
-
-        following = asyncio.create_task(follow())
-        await asyncio.sleep(100)
-        assert seen == ["Available"]
-        await charge(world, hands)
-        following.cancel()
-        assert seen[0] == "Available" and seen[-1] == "Charging" and "Preparing" in seen
-        assert len(seen) < 20
-
-    tell(story)
-
-
 def test_what_is_no_call_is_not_counted() -> None:
     async def story(world: World, hands: StationHands) -> None:
         before = dict(hands.messages)

@@ -5,10 +5,14 @@ command of `chargewright station do` and its options. The first paragraph of a d
 reference page say.
 """
 
-from typing import Annotated, Final
+import enum
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from chargewright.errors import ChargewrightError
 from chargewright.protocol.v16.core import ChargePointErrorCode
 
 __all__ = [
@@ -31,6 +35,9 @@ __all__ = [
     "SetConfiguration",
     "Tamper",
     "Unplug",
+    "WrongField",
+    "checked",
+    "read_deed",
     "summary",
 ]
 
@@ -193,3 +200,77 @@ DEEDS: Final[dict[str, type[Deed]]] = {
 def summary(kind: type[Deed]) -> str:
     """What a deed is, in a sentence or two."""
     return " ".join((kind.__doc__ or "").split())
+
+
+class WrongField(ChargewrightError):
+    """A field that cannot be read: which, what stands there (None: nothing), and what would be right."""
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        super().__init__(field, value, expected)
+        self.field = field
+        self.value = value
+        self.expected = expected
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.field}: expected {self.expected}"
+        return f"{self.field}: {self.value!r} is not right; expected {self.expected}"
+
+
+def read_deed(word: str, fields: Mapping[str, Any]) -> Deed:
+    """The deed of that word with these fields; raises `WrongField`, for an unknown word too."""
+    if word not in DEEDS:
+        raise WrongField("do", word, f"one of {', '.join(DEEDS)}")
+    deed: Deed = checked(DEEDS[word], {**fields, "do": word})
+    return deed
+
+
+def checked(kind: type, fields: Mapping[str, Any]) -> Any:
+    """A struct of that kind from plain values; raises `WrongField`."""
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        raise _wrong(kind, fields, str(error)) from error
+
+
+# What msgspec says: "Expected `int` >= 1 - at `$.connector`", "Object missing required field `connector`".
+_PLACE: Final = re.compile(r" - at `\$\.?([^`]*)`$")
+_NAMED: Final = re.compile(r"field `([^`]+)`")
+
+
+def _wrong(kind: type, fields: Mapping[str, Any], sentence: str) -> WrongField:
+    place = _PLACE.search(sentence)
+    path = place[1] if place is not None else ""
+    said = _PLACE.sub("", sentence)
+    named = _NAMED.search(said)
+    if named is not None and said.startswith("Object"):
+        path = f"{path}.{named[1]}" if path else named[1]
+        if "missing" in said:
+            return WrongField(path, None, "a value; it is missing")
+        known = ", ".join(field.encode_name for field in msgspec.structs.fields(kind)) or "none"
+        return WrongField(path, _at(fields, path), f"no field of this name; known here: {known}")
+    expected = said.removeprefix("Expected ").replace("`", "")
+    return WrongField(path, _at(fields, path), _choices(kind, path) or expected)
+
+
+def _choices(kind: type, path: str) -> str:
+    """The values of an enumeration, which msgspec does not list."""
+    for field in msgspec.structs.fields(kind):
+        values: Any = _bare(field.type)
+        if field.encode_name == path and isinstance(values, enum.EnumMeta):
+            return "one of " + ", ".join(str(member.value) for member in list[Any](values))
+    return ""
+
+
+def _bare(kind: Any) -> Any:
+    """A type without what annotates it, and without None."""
+    kind = getattr(kind, "__origin__", kind) if hasattr(kind, "__metadata__") else kind
+    others = [each for each in getattr(kind, "__args__", ()) if each is not type(None)]
+    return _bare(others[0]) if len(others) == 1 else kind
+
+
+def _at(fields: Mapping[str, Any], path: str) -> Any:
+    value: Any = fields
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

@@ -4,7 +4,7 @@ Each deed either happens or is refused with a sentence that names the station, t
 that could not be done at a real station can be done here.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -96,15 +96,6 @@ class StationHands:
     def state(self) -> StationState:
         """What can be seen now."""
         return station_state(self.virtual, self.station_id, self._faults, self._is_emergency_stopped)
-
-    async def states(self) -> AsyncIterator[StationState]:
-        """The state now, and again whenever it has changed; nothing is queued for a slow reader, who misses some."""
-        last = self.state()
-        yield last
-        while True:
-            await self.virtual.wait_until(lambda: self.state() != last)  # noqa: B023 - it ends before `last` changes
-            last = self.state()
-            yield last
 
     # Drivers.
 
