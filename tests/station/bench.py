@@ -20,10 +20,10 @@ from chargewright.station.store import StationStore
 class Bench:
     """`calls` is what blocks sent; `answers` what they get (a CallFailed is raised). Coroutines run at once."""
 
-    def __init__(self, made: Product) -> None:
+    def __init__(self, made: Product, store: StationStore | None = None) -> None:
         self.timers = Timers()
         self.clock = self.timers.clock
-        self.store = StationStore(":memory:", Random(1))
+        self.store = StationStore(":memory:", Random(1)) if store is None else store
         self.configuration = StationConfiguration(made, self.store)
         self.is_online = True
         self.calls: list[Any] = []
