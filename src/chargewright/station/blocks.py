@@ -14,14 +14,15 @@ from chargewright.station.availability import StationAvailability
 from chargewright.station.boot import Boot
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
-from chargewright.station.context import Admission, Caller, Context, StatusReport
+from chargewright.station.context import Admission, Caller, Context, StatusReport, TransactionLog
 from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, TagReader
 from chargewright.station.heartbeat import Heartbeat
 from chargewright.station.local_access import LocalAccess
 from chargewright.station.local_auth_list import LocalAuthList
-from chargewright.station.meter import Metering, measure
+from chargewright.station.meter import Metering
 from chargewright.station.offline_queue import OfflineQueue
 from chargewright.station.reservation import Reservations, ReservingLog
+from chargewright.station.smart_charging import LimitedLog, SmartCharging
 from chargewright.station.status_notification import StatusNotifications
 from chargewright.station.stored_tag import StoredTag
 from chargewright.station.transaction import Transactions
@@ -66,11 +67,20 @@ class Blocks:
         self.cache: Final = AuthorizationCache(context)
         self.local_list: Final = self._local_list(context)
         self.authorizer: Final = Authorizer(context, self._in_list, self.cache.find, self._id_tag_judged)
-        self.transactions: Final = Transactions(context, self._put, measure, self._start_judged, self._id_tag_judged)
+        self.transactions: Final = Transactions(
+            context,
+            self._put,
+            lambda *reading: self.metering.measured(*reading),
+            self._start_judged,
+            self._id_tag_judged,
+        )
         self.queue: Final = OfflineQueue(context, self.transactions, ways.reconnect)
         self.connectors: Final[list[Connector]] = []
         self.reservations: Final = Reservations(context, self.connectors)
-        log = ReservingLog(context, self.reservations, self.transactions)
+        log: TransactionLog = ReservingLog(context, self.reservations, self.transactions)
+        self.smart_charging: Final = self._smart_charging(context)
+        if self.smart_charging is not None:
+            log = LimitedLog(log, self.smart_charging.transaction_begins)
         self.connectors.extend(
             Connector(context, number, pieces, log, self._status_changed, self._transaction_changed)
             for number, pieces in enumerate(hardware, start=1)
@@ -98,6 +108,8 @@ class Blocks:
         for connector in self.connectors:
             connector.restore(was_interrupted=connector.number in interrupted)
         self.reservations.start()
+        if self.smart_charging is not None:
+            self.smart_charging.wake_up()
         for report in (self.availability.current_report, *(item.current_report for item in self.connectors)):
             self.statuses.report(report)
             self._tell_access(report)
@@ -107,6 +119,8 @@ class Blocks:
         self.statuses.booted()
         self.metering.start()
         self.reservations.start()
+        if self.smart_charging is not None:
+            self.smart_charging.clock_changed()
 
     def online(self) -> None:
         """The CSMS takes messages from now on."""
@@ -124,6 +138,8 @@ class Blocks:
         self.metering.stop()
         self.queue.stop()
         self.reservations.stop()
+        if self.smart_charging is not None:
+            self.smart_charging.stop()
         self.boot.stop()
 
     def end_transactions(self, reason: Reason, connector_id: int | None = None) -> None:
@@ -141,6 +157,11 @@ class Blocks:
     def _tell_access(self, report: StatusReport) -> None:
         if report.status is ChargePointStatus.PREPARING:
             self.access.prepared(report.connector_id)
+
+    def _smart_charging(self, context: Context) -> SmartCharging | None:
+        if context.product.smart_charging is None:
+            return None
+        return SmartCharging(context, self.connectors, self.transactions.transaction_id)
 
     def _local_list(self, context: Context) -> LocalAuthList | None:
         bounds = context.product.local_list
@@ -176,6 +197,8 @@ class Blocks:
         self._tell_access(report)
         if report.connector_id > 0:
             self.reservations.connectors_changed()
+            if self.smart_charging is not None:
+                self.smart_charging.status_changed(report.connector_id)
         self.ways.changed()
 
     def _transaction_changed(self, connector_id: int) -> None:
@@ -183,6 +206,8 @@ class Blocks:
             self.metering.transaction_stopped(connector_id)
         else:
             self.metering.transaction_started(connector_id)
+        if self.smart_charging is not None:
+            self.smart_charging.transaction_changed(connector_id)
         self.ways.changed()
 
     def _start_judged(self, key: int, id_tag_info: IdTagInfo) -> None:

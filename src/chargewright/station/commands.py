@@ -10,6 +10,7 @@ from chargewright.station.local_auth_list import LocalAuthList
 from chargewright.station.remote_control import RemoteControl
 from chargewright.station.remote_trigger import RemoteTrigger, Triggers
 from chargewright.station.reset import Reset
+from chargewright.station.smart_charging import SmartCharging
 
 __all__ = ["served"]
 
@@ -24,6 +25,8 @@ def served(blocks: Blocks) -> Mapping[str, Serve]:
         offered |= _local_auth_list(blocks.local_list)
     if product.reservations is not None:
         offered |= _reservation(blocks)
+    if blocks.smart_charging is not None:
+        offered |= _smart_charging(blocks.smart_charging)
     return offered
 
 
@@ -36,6 +39,7 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
         blocks.authorizer.authorize,
         lambda: blocks.boot.registration is Registration.ACCEPTED,
         blocks.admission,
+        blocks.smart_charging,
     )
     reset = Reset(context, blocks.connectors, blocks.queue.wait_until_empty, blocks.ways.restart)
     return {
@@ -60,6 +64,14 @@ def _local_auth_list(local_list: LocalAuthList) -> dict[str, Serve]:
     return {
         "GetLocalListVersion": local_list.get_local_list_version,
         "SendLocalList": local_list.send_local_list,
+    }
+
+
+def _smart_charging(smart_charging: SmartCharging) -> dict[str, Serve]:
+    return {
+        "ClearChargingProfile": smart_charging.clear_charging_profile,
+        "GetCompositeSchedule": smart_charging.get_composite_schedule,
+        "SetChargingProfile": smart_charging.set_charging_profile,
     }
 
 

@@ -9,8 +9,11 @@ from typing import Final
 
 import msgspec
 
+from chargewright.errors import LocalProtocolError
+from chargewright.pki.csr import ORGANISATION_CHARACTERS
 from chargewright.protocol.v16.actions import FeatureProfile
-from chargewright.station.product import Bounds, Product
+from chargewright.station.product import Bounds, Product, Security
+from chargewright.transport.basic_auth import is_authorization_key
 
 __all__ = ["KEYS", "Key"]
 
@@ -35,7 +38,8 @@ class Key(msgspec.Struct, frozen=True):
     """One configuration key.
 
     `check` is None for a key that cannot be written; `is_read_only` may add to that for a product. `after_reboot`: the
-    change takes effect at the next connection only. `exists` tells which products have it.
+    change takes effect at the next connection only. `exists` tells which products have it. `is_write_only`: its value
+    is never told.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Key(msgspec.Struct, frozen=True):
     after_reboot: bool = False
     exists: Callable[[Product], bool] = lambda product: True
     is_read_only: Callable[[Product], bool] = lambda product: False
+    is_write_only: bool = False
 
 
 def _boolean(value: str, product: Product) -> str | None:
@@ -128,9 +133,60 @@ def _has_only_fixed_cables(product: Product) -> bool:
     return all(outlet.has_fixed_cable for outlet in product.outlets)
 
 
+def _authorization_key(value: str, product: Product) -> str | None:
+    return value if is_authorization_key(value) else None
+
+
+def _cpo_name(value: str, product: Product) -> str | None:
+    # What fits into O= of a certificate.
+    return value if 0 < len(value.strip()) and len(value) <= ORGANISATION_CHARACTERS else None
+
+
+def _security_profile(value: str, product: Product) -> str | None:
+    profiles = () if product.security is None else product.security.profiles
+    text = value.strip()
+    return text if text in ("0", *map(str, profiles)) else None
+
+
+def _has_password(product: Product) -> bool:
+    return product.security is not None and bool({1, 2} & set(product.security.profiles))
+
+
+def _secure(name: str, told: Callable[[Security], object], check: Check | None = None) -> Key:
+    """A key of products with the security extension."""
+
+    def default(product: Product) -> str:
+        if product.security is None:
+            raise LocalProtocolError(f"{name} is a key of products with the security extension")
+        return str(told(product.security))
+
+    return Key(name, default, check, exists=lambda product: product.security is not None)
+
+
 _REGISTER: Final = "Energy.Active.Import.Register"
 
+
+def _has_smart_charging(product: Product) -> bool:
+    return product.smart_charging is not None
+
+
+def _profile_bound(name: str) -> Default:
+    return lambda product: str(getattr(product.smart_charging, name))
+
+
+def _rate_units(product: Product) -> str:
+    # Errata v4.0 §3.86: the key has words of its own for the units.
+    units = () if product.smart_charging is None else product.smart_charging.units
+    return ",".join({"A": "Current", "W": "Power"}[unit] for unit in units)
+
+
 KEYS: Final[tuple[Key, ...]] = (
+    _secure("AdditionalRootCertificateCheck", lambda security: _true_or_false(security.checks_additional_root)),
+    Key("AuthorizationKey", _fixed(""), _authorization_key, exists=_has_password, is_write_only=True),
+    _secure("CertificateSignedMaxChainSize", lambda security: security.max_chain_size),
+    _secure("CertificateStoreMaxLength", lambda security: security.max_certificates),
+    _secure("CpoName", lambda security: "", _cpo_name),
+    _secure("SecurityProfile", lambda security: 0, _security_profile),
     Key(
         "AllowOfflineTxForUnknownId",
         _fixed("false"),
@@ -139,6 +195,9 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key("AuthorizationCacheEnabled", _fixed("true"), _boolean, exists=lambda product: product.has_authorization_cache),
     Key("AuthorizeRemoteTxRequests", _fixed("true"), _boolean),
+    Key("ChargeProfileMaxStackLevel", _profile_bound("max_stack_level"), exists=_has_smart_charging),
+    Key("ChargingScheduleAllowedChargingRateUnit", _rate_units, exists=_has_smart_charging),
+    Key("ChargingScheduleMaxPeriods", _profile_bound("max_periods"), exists=_has_smart_charging),
     _number("ClockAlignedDataInterval", 0, 0),
     _number("ConnectionTimeOut", 120, 0),
     Key(
@@ -151,6 +210,13 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key("ConnectorPhaseRotationMaxLength", lambda product: str(len(product.outlets) + 1)),
     Key("GetConfigurationMaxKeys", lambda product: str(product.max_configuration_keys)),
+    Key(
+        "ConnectorSwitch3to1PhaseSupported",
+        lambda product: _true_or_false(
+            product.smart_charging is not None and product.smart_charging.switches_3_to_1_phase
+        ),
+        exists=_has_smart_charging,
+    ),
     _number("HeartbeatInterval", 300, 1),
     Key("LocalAuthListEnabled", _fixed("true"), _boolean, exists=_has_local_list),
     Key("LocalAuthListMaxLength", _local_list_bound("max_entries"), exists=_has_local_list),
@@ -160,6 +226,7 @@ KEYS: Final[tuple[Key, ...]] = (
         _local_authorize_offline,
     ),
     Key("LocalPreAuthorize", _fixed("false"), _boolean),
+    Key("MaxChargingProfilesInstalled", _profile_bound("max_profiles"), exists=_has_smart_charging),
     _number("MessageTimeout", 30, 1),
     *_measurands("MeterValuesAlignedData", _REGISTER),
     *_measurands("MeterValuesSampledData", _REGISTER),

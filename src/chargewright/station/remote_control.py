@@ -1,8 +1,9 @@
 """The CSMS starts, stops and unlocks (§5.11, §5.12, §5.18)."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
-from chargewright.protocol.v16.base import UNSET
+from chargewright.protocol.v16.base import UNSET, UnsetType
 from chargewright.protocol.v16.core import (
     ChargePointStatus,
     Reason,
@@ -15,17 +16,28 @@ from chargewright.protocol.v16.core import (
     UnlockConnectorResponse,
     UnlockStatus,
 )
-from chargewright.protocol.v16.datatypes import AuthorizationStatus
+from chargewright.protocol.v16.datatypes import AuthorizationStatus, ChargingProfile
 from chargewright.station.context import Admission, Answer, Authorization, ConnectorPort, Context
 from chargewright.station.snapshot import masked
 
-__all__ = ["RemoteControl"]
+__all__ = ["RemoteControl", "StartProfiles"]
+
+
+class StartProfiles(Protocol):
+    """Takes the charging profiles of remote starts (§5.16.2)."""
+
+    def refuses_start(self, profile: ChargingProfile, connector_id: int) -> bool:
+        """Whether it cannot be used for a transaction that starts there."""
+
+    def await_start(self, profile: ChargingProfile, connector_id: int, authorization: Authorization) -> None:
+        """Use it when the transaction of this very authorization begins."""
 
 
 class RemoteControl:
     """`is_accepted`: the CSMS has taken the station on; before that it may not start or stop anything (§4.2).
 
     `key_of` finds a running transaction by the CSMS's id, `authorize` asks whether a tag may charge, `admission` where.
+    `profiles` is None where smart charging is not offered.
     """
 
     def __init__(
@@ -36,6 +48,7 @@ class RemoteControl:
         authorize: Callable[[str], Awaitable[Authorization]],
         is_accepted: Callable[[], bool],
         admission: Admission,
+        profiles: StartProfiles | None = None,
     ) -> None:
         self._context = context
         self._connectors = connectors
@@ -43,15 +56,17 @@ class RemoteControl:
         self._authorize = authorize
         self._is_accepted = is_accepted
         self._admission = admission
+        self._profiles = profiles
 
     def remote_start_transaction(self, request: RemoteStartTransactionRequest) -> Answer:
-        """§5.11: Accepted means that we try. A charging profile is ignored: smart charging is not offered."""
+        """§5.11: Accepted means that we try. A charging profile is ignored where smart charging is not offered."""
         connector = self._choose(request.id_tag, None if request.connector_id is UNSET else request.connector_id)
-        if connector is None or not self._is_accepted():
+        profile = None if isinstance(request.charging_profile, UnsetType) else request.charging_profile
+        if connector is None or not self._is_accepted() or self._is_refused(profile, connector):
             return Answer(RemoteStartTransactionResponse(status=RemoteStartStopStatus.REJECTED))
         return Answer(
             RemoteStartTransactionResponse(status=RemoteStartStopStatus.ACCEPTED),
-            then=lambda: self._context.spawn(self._start(connector, request.id_tag)),
+            then=lambda: self._context.spawn(self._start(connector, request.id_tag, profile)),
         )
 
     def remote_stop_transaction(self, request: RemoteStopTransactionRequest) -> Answer:
@@ -76,12 +91,19 @@ class RemoteControl:
             then=lambda: _stop(connector, Reason.UNLOCK_COMMAND),
         )
 
-    async def _start(self, connector: ConnectorPort, id_tag: str) -> None:
+    def _is_refused(self, profile: ChargingProfile | None, connector: ConnectorPort) -> bool:
+        if profile is None or self._profiles is None:
+            return False
+        return self._profiles.refuses_start(profile, connector.number)
+
+    async def _start(self, connector: ConnectorPort, id_tag: str, profile: ChargingProfile | None) -> None:
         authorization = Authorization(id_tag, AuthorizationStatus.ACCEPTED)
         if self._context.configuration.boolean("AuthorizeRemoteTxRequests"):
             authorization = await self._authorize(id_tag)
         is_admitted = self._admission.admits(connector.number, authorization)
         if authorization.is_accepted and is_admitted and connector.can_be_used:
+            if profile is not None and self._profiles is not None:
+                self._profiles.await_start(profile, connector.number, authorization)
             connector.authorize(authorization)
         else:
             in_use = "the connector is in use by now" if is_admitted else "the connector is kept for somebody else"

@@ -1,0 +1,618 @@
+"""Charging profiles as a station obeys them: asked over the wire, in virtual time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from tests.station.bench import Bench
+from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
+
+from chargewright.errors import ConfigurationError
+from chargewright.protocol.v16.core import Reason
+from chargewright.station.hardware.interface import Outlet
+from chargewright.station.product import Product, SmartCharging
+from chargewright.station.smart_charging import SmartCharging as Block
+from chargewright.station.store import StationStore
+
+ACCEPTED, REJECTED, UNKNOWN = {"status": "Accepted"}, {"status": "Rejected"}, {"status": "Unknown"}
+MAXIMUM, DEFAULT, TX = "ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"
+BOTH = SmartCharging(units=("A", "W"), max_stack_level=5, max_periods=6, max_profiles=5)
+SWITCHING = SmartCharging(
+    units=("A", "W"), max_stack_level=5, max_periods=6, max_profiles=5, switches_3_to_1_phase=True
+)
+WATTS = SmartCharging(units=("W",), max_stack_level=5, max_periods=6, max_profiles=5)
+
+
+def made(*outlets: Outlet, smart_charging: SmartCharging = BOTH, **changes: Any) -> Product:
+    return product(*(outlets or (SOCKET,)), smart_charging=smart_charging, **changes)
+
+
+def profile(
+    world: World,
+    purpose: str,
+    periods: dict[int, float],
+    *,
+    number: int = 1,
+    level: int = 0,
+    unit: str = "A",
+    duration: int | None = None,
+    phases: int | None = None,
+    start: float = 0.0,
+    **changes: Any,
+) -> dict[str, Any]:
+    """An Absolute profile that starts now; `periods` maps startPeriod to limit."""
+    more = {} if phases is None else {"numberPhases": phases}
+    schedule: dict[str, Any] = {
+        "startSchedule": (world.clock.now() + timedelta(seconds=start)).isoformat(),
+        "chargingRateUnit": unit,
+        "chargingSchedulePeriod": [{"startPeriod": begin, "limit": limit, **more} for begin, limit in periods.items()],
+    }
+    if duration is not None:
+        schedule["duration"] = duration
+    return {
+        "chargingProfileId": number,
+        "stackLevel": level,
+        "chargingProfilePurpose": purpose,
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": schedule,
+        **changes,
+    }
+
+
+async def install(world: World, connector_id: int, *arguments: Any, **options: Any) -> Any:
+    return await world.csms.call(
+        "SetChargingProfile", connectorId=connector_id, csChargingProfiles=profile(world, *arguments, **options)
+    )
+
+
+async def composite(world: World, connector_id: int, duration: int, **more: Any) -> dict[int, float]:
+    answer = await world.csms.call("GetCompositeSchedule", connectorId=connector_id, duration=duration, **more)
+    assert answer["status"] == "Accepted", answer
+    periods = answer["chargingSchedule"]["chargingSchedulePeriod"]
+    return {period["startPeriod"]: period["limit"] for period in periods}
+
+
+async def charge(world: World, connector_id: int = 1, **vehicle: Any) -> None:
+    """A transaction with a vehicle that takes three phases, confirmed by the CSMS."""
+    world.virtual.plug(connector_id, car(max_current_a=32.0, **vehicle))
+    world.virtual.show_tag(f"TAG{connector_id}", connector_id)
+    await asyncio.sleep(1)
+
+
+def offered(world: World, connector_id: int = 1) -> float:
+    reading = world.virtual.connectors[connector_id - 1].peek()
+    assert reading.offered_a is not None
+    return reading.offered_a
+
+
+def power(world: World, connector_id: int = 1) -> float:
+    reading = world.virtual.connectors[connector_id - 1].peek()
+    assert reading.power_w is not None
+    return round(reading.power_w, 6)
+
+
+# What is taken, and what is refused.
+
+
+Refusal = Callable[[World], Awaitable[Any]]
+REFUSED: dict[str, tuple[Refusal, Any]] = {
+    "unknown connector": (lambda world: install(world, 2, DEFAULT, {0: 6}), "PropertyConstraintViolation"),
+    "maximum on a connector": (lambda world: install(world, 1, MAXIMUM, {0: 6}), REJECTED),
+    "transaction profile on the station": (lambda world: install(world, 0, TX, {0: 6}), REJECTED),
+    "transaction profile without transaction": (lambda world: install(world, 1, TX, {0: 6}), REJECTED),
+    "level too high": (lambda world: install(world, 1, DEFAULT, {0: 6}, level=6), REJECTED),
+    "level below 0": (lambda world: install(world, 1, DEFAULT, {0: 6}, level=-1), REJECTED),
+    "too many periods": (lambda world: install(world, 1, DEFAULT, dict.fromkeys(range(7), 6.0)), REJECTED),
+    "no period": (lambda world: install(world, 1, DEFAULT, {}), REJECTED),
+    "first period late": (lambda world: install(world, 1, DEFAULT, {5: 6}), REJECTED),
+    "periods out of order": (lambda world: install(world, 1, DEFAULT, {0: 6, 9: 7, 5: 8}), REJECTED),
+    "negative limit": (lambda world: install(world, 1, DEFAULT, {0: -1}), REJECTED),
+    "four phases": (lambda world: install(world, 1, DEFAULT, {0: 6}, phases=4), REJECTED),
+    "recurring without kind": (
+        lambda world: install(world, 1, DEFAULT, {0: 6}, chargingProfileKind="Recurring"),
+        REJECTED,
+    ),
+    "unknown unit": (lambda world: install(world, 1, DEFAULT, {0: 6}, unit="kW"), "PropertyConstraintViolation"),
+    "unknown purpose": (lambda world: install(world, 1, "Fun", {0: 6}), "PropertyConstraintViolation"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_is_answered_as_it_must_be_and_changes_nothing(name: str) -> None:
+    ask, expected = REFUSED[name]
+
+    async def main(world: World) -> None:
+        await world.boot()
+        assert await install(world, 1, DEFAULT, {0: 16}, number=9) == ACCEPTED
+        before = list(world.store.records("charging_profile").items())
+        answer = await ask(world)
+        assert (answer if isinstance(expected, dict) else answer[0]) == expected
+        assert list(world.store.records("charging_profile").items()) == before
+        assert await composite(world, 1, 10) == {0: 16}
+
+    live(main, made())
+
+
+def test_a_unit_that_is_not_allowed_is_rejected() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        assert await install(world, 1, DEFAULT, {0: 6}) == REJECTED
+        assert await install(world, 1, DEFAULT, {0: 6_000}, unit="W") == ACCEPTED
+        asked = {"connectorId": 1, "duration": 10, "chargingRateUnit": "A"}
+        assert await world.csms.call("GetCompositeSchedule", **asked) == REJECTED
+
+    live(main, made(DC_CABLE, smart_charging=WATTS))
+
+
+def test_a_station_without_smart_charging_refuses_the_actions() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        assert (await install(world, 1, DEFAULT, {0: 6}))[0] == "NotSupported"
+        assert (await world.csms.call("ClearChargingProfile"))[0] == "NotSupported"
+        assert (await world.csms.call("GetCompositeSchedule", connectorId=1, duration=5))[0] == "NotSupported"
+        answer = await world.csms.call(
+            "RemoteStartTransaction", idTag="APP", chargingProfile=profile(world, DEFAULT, {0: 6})
+        )
+        assert answer == ACCEPTED  # The profile is ignored.
+
+    live(main, product())
+
+
+def test_the_block_needs_a_product_that_offers_it() -> None:
+    bench = Bench(product())
+    with pytest.raises(ConfigurationError, match="smart_charging"):
+        Block(bench.context, [], lambda key: None)
+
+
+def test_no_more_profiles_than_the_product_holds_but_one_may_take_anothers_place() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        for level in range(5):
+            assert await install(world, 1, DEFAULT, {0: 16}, number=level, level=level) == ACCEPTED
+        assert await install(world, 1, DEFAULT, {0: 16}, number=7, level=5) == REJECTED
+        assert await install(world, 1, DEFAULT, {0: 10}, number=7, level=4) == ACCEPTED
+        assert await install(world, 1, DEFAULT, {0: 10}, number=0, level=5) == ACCEPTED
+        assert world.store.records("charging_profile").count() == 5
+
+    live(main, made())
+
+
+def test_what_has_expired_makes_room() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        until = (world.clock.now() + timedelta(seconds=60)).isoformat()
+        for level in range(5):
+            await install(world, 1, DEFAULT, {0: 16}, number=level, level=level, validTo=until)
+        await asyncio.sleep(61)
+        assert world.store.records("charging_profile").count() == 0
+
+    live(main, made())
+
+
+def test_the_keys_say_what_can_be_installed() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        answer = await world.csms.call("GetConfiguration")
+        keys = {item["key"]: (item["value"], item["readonly"]) for item in answer["configurationKey"]}
+        assert keys["ChargeProfileMaxStackLevel"] == ("5", True)
+        assert keys["ChargingScheduleAllowedChargingRateUnit"] == ("Current,Power", True)
+        assert keys["ChargingScheduleMaxPeriods"] == ("6", True)
+        assert keys["MaxChargingProfilesInstalled"] == ("5", True)
+        assert keys["ConnectorSwitch3to1PhaseSupported"] == ("true", True)
+        assert "SmartCharging" in keys["SupportedFeatureProfiles"][0].split(",")
+        assert await world.change("MaxChargingProfilesInstalled", "9") == "Rejected"
+
+    live(main, made(smart_charging=SWITCHING))
+
+
+def test_clearing_is_unknown_where_nothing_matches() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        clear = world.csms.call
+        assert await clear("ClearChargingProfile") == UNKNOWN
+        for number, (connector_id, level) in enumerate([(0, 0), (1, 0), (1, 1)], start=1):
+            await install(world, connector_id, DEFAULT, {0: 16}, number=number, level=level)
+        assert await clear("ClearChargingProfile", id=9) == UNKNOWN
+        assert await clear("ClearChargingProfile", connectorId=1, stackLevel=2) == UNKNOWN
+        assert await clear("ClearChargingProfile", id=2, connectorId=77) == ACCEPTED
+        assert await clear("ClearChargingProfile", connectorId=0, chargingProfilePurpose=DEFAULT) == ACCEPTED
+        assert [name for name, _ in world.store.records("charging_profile").items()] == ["3"]
+        assert await clear("ClearChargingProfile") == ACCEPTED
+        assert world.store.records("charging_profile").count() == 0
+
+    live(main, made())
+
+
+# What becomes of a limit.
+
+
+def test_a_limit_acts_at_once_and_at_each_of_its_periods() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        assert offered(world) == 32 and power(world) == 32 * 690
+        await install(world, 0, MAXIMUM, {0: 16, 60: 0, 120: 5.9, 180: 10}, duration=240)
+        assert offered(world) == 16 and power(world) == 16 * 690
+        seen = []
+        for _ in range(5):
+            await asyncio.sleep(60)
+            seen.append((offered(world), world.csms.statuses(1)[-1]))
+        assert seen == [
+            (0, "SuspendedEVSE"),
+            (0, "SuspendedEVSE"),
+            (10, "Charging"),
+            (32, "Charging"),
+            (32, "Charging"),
+        ]
+        assert world.csms.statuses(1).count("SuspendedEVSE") == 1
+
+    live(main, made())
+
+
+def test_nothing_is_polled_while_nothing_changes() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        shares: list[int] = []
+        block = world.virtual.station._blocks.smart_charging
+        assert block is not None
+        whole = block._share
+        block._share = lambda: (shares.append(1), whole())[1]  # type: ignore[method-assign]  # counted, not changed
+        await install(world, 0, MAXIMUM, {0: 16, 3000: 10})
+        await asyncio.sleep(3600)
+        assert len(shares) == 2
+        await install(world, 1, DEFAULT, {0: 12})
+        await asyncio.sleep(3600)
+        assert len(shares) == 3
+
+    live(main, made())
+
+
+def test_what_is_offered_is_told_in_meter_values() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MeterValuesSampledData", "Current.Offered,Power.Offered")
+        await world.change("MeterValueSampleInterval", "10")
+        await install(world, 1, DEFAULT, {0: 16})
+        await charge(world)
+        sampled = (await world.csms.expect("MeterValues"))["meterValue"][0]["sampledValue"]
+        assert [float(value["value"]) for value in sampled] == [16, 11_040]
+
+    live(main, made())
+
+
+def test_a_transaction_that_begins_under_a_limit_of_nothing_is_suspended_from_the_start() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 1, DEFAULT, {0: 0, 600: 16})
+        await charge(world)
+        assert world.csms.statuses(1)[-2:] == ["Preparing", "SuspendedEVSE"]
+        await asyncio.sleep(600)
+        assert (offered(world), world.csms.statuses(1)[-1]) == (16, "Charging")
+
+    live(main, made())
+
+
+def test_a_relative_default_counts_from_the_begin_of_the_transaction() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 0, DEFAULT, {0: 16, 60: 10}, chargingProfileKind="Relative")
+        await asyncio.sleep(1000)
+        await charge(world)
+        assert offered(world) == 16
+        await asyncio.sleep(60)
+        assert offered(world) == 10
+
+    live(main, made())
+
+
+def test_watts_at_a_dc_outlet() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        await install(world, 1, DEFAULT, {0: 75_000, 60: 0, 120: 150_000}, unit="W")
+        assert (offered(world), power(world)) == (187.5, 75_000)
+        await asyncio.sleep(60)
+        assert (power(world), world.csms.statuses(1)[-1]) == (0, "SuspendedEVSE")
+        await asyncio.sleep(120)
+        assert power(world) == 100_000  # All that the battery takes.
+
+    live(main, made(DC_CABLE, smart_charging=WATTS))
+
+
+@pytest.mark.parametrize(("smart_charging", "expected"), [(BOTH, (0, "SuspendedEVSE")), (SWITCHING, (16, "Charging"))])
+def test_phases_change_in_a_transaction_only_where_the_key_says_so(
+    smart_charging: SmartCharging, expected: tuple[float, str]
+) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        await install(world, 1, TX, {0: 16}, phases=1)
+        await asyncio.sleep(1)
+        assert (offered(world), world.csms.statuses(1)[-1]) == expected
+        assert power(world) == expected[0] * 230
+
+    live(main, made(smart_charging=smart_charging))
+
+
+def test_a_transaction_may_begin_on_one_phase_and_stays_there() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 1, DEFAULT, {0: 16, 60: 20}, phases=1, duration=120)
+        await charge(world)
+        assert power(world) == 16 * 230
+        await asyncio.sleep(60)
+        assert power(world) == 20 * 230
+        await asyncio.sleep(60)
+        assert power(world) == 32 * 230
+
+    live(main, made())
+
+
+def test_the_maximum_is_shared_among_those_that_charge() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 0, MAXIMUM, {0: 32})
+        await charge(world, 1)
+        assert offered(world, 1) == 32
+        await charge(world, 2)
+        assert (offered(world, 1), offered(world, 2)) == (16, 16)
+        await install(world, 1, TX, {0: 10}, number=2)
+        assert (offered(world, 1), offered(world, 2)) == (10, 22)
+        await install(world, 0, MAXIMUM, {0: 11}, number=3)
+        assert (offered(world, 1), offered(world, 2)) == (10, 0)
+        await asyncio.sleep(1)
+        assert world.csms.statuses(2)[-2:] == ["Charging", "SuspendedEVSE"]
+        world.virtual.station.end_transactions(Reason.LOCAL, 1)
+        assert offered(world, 2) == 11
+        await asyncio.sleep(1)
+        assert world.csms.statuses(2)[-1] == "Charging"
+
+    live(main, made(SOCKET, SOCKET))
+
+
+def test_a_vehicle_that_has_enough_leaves_its_share_to_the_others() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 0, MAXIMUM, {0: 32})
+        await charge(world, 1, capacity_wh=10_000.0, soc=0.5)
+        await charge(world, 2)
+        assert (offered(world, 1), offered(world, 2)) == (16, 16)
+        await asyncio.sleep(7200)
+        assert world.csms.statuses(1)[-1] == "SuspendedEV"
+        assert (offered(world, 1), offered(world, 2)) == (6, 26)
+
+    live(main, made(SOCKET, SOCKET))
+
+
+# Transactions and their profiles.
+
+
+def test_transaction_profiles_need_their_transaction_and_end_with_it() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        running = world.csms.transaction_id
+        assert await install(world, 1, TX, {0: 10}, transactionId=running + 1) == REJECTED
+        assert offered(world) == 32
+        assert await install(world, 1, TX, {0: 10}, transactionId=running) == ACCEPTED
+        assert offered(world) == 10
+        world.virtual.station.end_transactions(Reason.LOCAL)
+        assert world.store.records("charging_profile").count() == 0
+        await asyncio.sleep(1)
+        assert await install(world, 1, TX, {0: 10}, transactionId=running) == REJECTED
+        world.virtual.unplug(1)
+        await charge(world)
+        assert offered(world) == 32
+
+    live(main, made())
+
+
+def test_a_profile_that_comes_with_a_remote_start_is_for_its_transaction() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        await install(world, 1, DEFAULT, {0: 8}, number=9)
+        with_profile = profile(world, TX, {0: 10})
+        start = {"idTag": "APP", "connectorId": 1, "chargingProfile": with_profile}
+        assert await csms.call("RemoteStartTransaction", **start) == ACCEPTED
+        assert world.store.records("charging_profile").count() == 1
+        await asyncio.sleep(5)
+        world.virtual.plug(1, car(max_current_a=32.0))
+        await csms.expect("StartTransaction")
+        await asyncio.sleep(1)
+        assert offered(world) == 10
+        replacing = await install(world, 1, TX, {0: 12}, number=2, transactionId=csms.transaction_id)
+        assert replacing == ACCEPTED
+        assert offered(world) == 12
+        assert [name for name, _ in world.store.records("charging_profile").items()] == ["2", "9"]
+
+    live(main, made())
+
+
+def test_a_profile_of_a_remote_start_that_came_to_nothing_is_for_nobody() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("ConnectionTimeOut", "30")
+        start = {"idTag": "TAG1", "connectorId": 1, "chargingProfile": profile(world, TX, {0: 10})}
+        assert await world.csms.call("RemoteStartTransaction", **start) == ACCEPTED
+        await asyncio.sleep(60)
+        await charge(world)
+        assert offered(world) == 32
+
+    live(main, made())
+
+
+@pytest.mark.parametrize("change", [{"chargingProfilePurpose": DEFAULT}, {"transactionId": 5}, {"stackLevel": 77}])
+def test_a_remote_start_with_a_profile_that_cannot_be_used_is_rejected(change: dict[str, Any]) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        start = {"idTag": "APP", "connectorId": 1, "chargingProfile": profile(world, TX, {0: 10}, **change)}
+        assert await world.csms.call("RemoteStartTransaction", **start) == REJECTED
+
+    live(main, made())
+
+
+def test_a_default_that_comes_or_goes_in_a_transaction_acts_at_once() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        await install(world, 1, DEFAULT, {0: 10})
+        assert offered(world) == 10
+        await install(world, 1, DEFAULT, {0: 12}, number=2)
+        assert offered(world) == 12
+        await world.csms.call("ClearChargingProfile", id=2)
+        assert offered(world) == 32
+
+    live(main, made())
+
+
+# Power cuts and clocks.
+
+
+def test_profiles_survive_a_power_cut_and_transaction_profiles_do_not() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        await install(world, 0, MAXIMUM, {0: 20}, number=1)
+        await install(world, 1, DEFAULT, {0: 12, 500: 14}, number=2, phases=3)
+        await install(world, 1, TX, {0: 10}, number=3)
+        await world.cut_power()
+        assert world.store.records("charging_profile").count() == 3
+        await asyncio.sleep(100)
+        await world.restart()
+        await world.csms.expect("StatusNotification", 2)
+        assert [name for name, _ in world.store.records("charging_profile").items()] == ["1", "2"]
+        assert await composite(world, 1, 1000) == {0: 12, 400: 14}
+        world.virtual.unplug(1)
+        await charge(world)
+        assert offered(world) == 12
+        await asyncio.sleep(400)
+        assert offered(world) == 14
+
+    live(main, made())
+
+
+def test_what_cannot_be_read_back_is_told_and_the_rest_is_obeyed() -> None:
+    with StationStore(":memory:", Random(3)) as store:
+        store.records("charging_profile").put("4", b"rubbish")
+
+        async def main(world: World) -> None:
+            await world.boot()
+            assert await install(world, 1, DEFAULT, {0: 12}) == ACCEPTED
+            assert await composite(world, 1, 10) == {0: 12}
+
+        live(main, made(), store)
+
+
+def test_a_clock_that_was_set_is_noticed_when_told() -> None:
+    bench = Bench(made())
+    block = Block(bench.context, [], lambda key: None)
+    block.wake_up()
+    assert not [handle for _, handle in bench.timers.due if not handle.is_cancelled]
+
+
+# The published examples, over the wire.
+
+VECTORS = [("A", 1, SOCKET, BOTH), ("W", 1000, DC_CABLE, WATTS)]
+
+
+def scaled(periods: dict[int, float], factor: int) -> dict[int, float]:
+    return {begin: limit * factor for begin, limit in periods.items()}
+
+
+@pytest.mark.parametrize(("unit", "factor", "outlet", "smart_charging"), VECTORS)
+@pytest.mark.parametrize("passed", [0, 7])
+def test_stacked_purposes_in_a_transaction(
+    unit: str, factor: int, outlet: Outlet, smart_charging: SmartCharging, passed: int
+) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        until = (world.clock.now() + timedelta(seconds=401)).isoformat()
+        maximum, default, own = (
+            scaled(periods, factor)
+            for periods in (
+                {0: 10},
+                {0: 6, 60: 10, 120: 8, 180: 15, 260: 8},
+                {0: 8, 50: 11, 140: 16, 200: 6, 240: 12},
+            )
+        )
+        answers = [
+            await install(world, 0, MAXIMUM, maximum, number=1, unit=unit, duration=86_400),
+            await install(world, 1, DEFAULT, default, number=2, unit=unit, duration=300, validTo=until),
+            await install(world, 1, TX, own, number=3, unit=unit, duration=260, validTo=until),
+        ]
+        assert answers == [ACCEPTED] * 3
+        await asyncio.sleep(passed)
+        expected = scaled({0: 8, 50 - passed: 10, 200 - passed: 6, 240 - passed: 10}, factor)
+        assert await composite(world, 1, 400, chargingRateUnit=unit) == expected
+
+    live(main, made(outlet, smart_charging=smart_charging))
+
+
+@pytest.mark.parametrize(("unit", "factor", "outlet", "smart_charging"), VECTORS)
+def test_stacked_levels_without_a_transaction(
+    unit: str, factor: int, outlet: Outlet, smart_charging: SmartCharging
+) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        low, high = scaled({0: 6, 100: 8, 200: 10}, factor), scaled({0: 7, 100: 9}, factor)
+        assert await install(world, 1, DEFAULT, low, number=1, unit=unit, duration=400) == ACCEPTED
+        assert await install(world, 1, DEFAULT, high, number=2, level=1, unit=unit, duration=150) == ACCEPTED
+        await asyncio.sleep(3)
+        expected = scaled({0: 7, 97: 9, 147: 8, 197: 10}, factor)
+        assert await composite(world, 1, 350, chargingRateUnit=unit) == expected
+
+    live(main, made(outlet, smart_charging=smart_charging))
+
+
+@pytest.mark.parametrize(("unit", "factor", "outlet", "smart_charging"), VECTORS)
+def test_clearing_one_after_the_other(unit: str, factor: int, outlet: Outlet, smart_charging: SmartCharging) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        clear = world.csms.call
+        high, low = scaled({0: 6, 60: 8, 200: 10}, factor), scaled({0: 7, 100: 9}, factor)
+        maximum = scaled({0: 11, 200: 12}, factor)
+        await install(world, 1, DEFAULT, high, number=1, level=1, unit=unit, duration=400)
+        await install(world, 1, DEFAULT, low, number=2, level=0, unit=unit, duration=400)
+        await install(world, 0, MAXIMUM, maximum, number=3, unit=unit, duration=86_400)
+        assert await clear("ClearChargingProfile", id=1) == ACCEPTED
+        assert await composite(world, 1, 350) == scaled({0: 7, 100: 9}, factor)
+        assert await clear("ClearChargingProfile", chargingProfilePurpose=DEFAULT, stackLevel=0) == ACCEPTED
+        assert await composite(world, 1, 350) == scaled({0: 11, 200: 12}, factor)
+        assert await clear("ClearChargingProfile") == ACCEPTED
+        most = outlet.max_current_a if unit == "A" else outlet.max_power_w
+        assert await composite(world, 1, 350) == {0: most}
+
+    live(main, made(outlet, smart_charging=smart_charging))
+
+
+def test_the_composite_schedule_of_the_station_is_the_sum_under_its_maximum() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        assert await composite(world, 0, 60) == {0: 64}
+        await install(world, 0, MAXIMUM, {0: 40, 30: 80}, number=1)
+        await install(world, 2, DEFAULT, {0: 10}, number=2)
+        assert await composite(world, 0, 60) == {0: 40, 30: 42}
+        answer = await world.csms.call("GetCompositeSchedule", connectorId=0, duration=60, chargingRateUnit="W")
+        assert answer["chargingSchedule"]["chargingSchedulePeriod"][1]["limit"] == 42 * 690
+        assert answer["chargingSchedule"].keys() == {"chargingRateUnit", "chargingSchedulePeriod", "duration"}
+        assert (answer["connectorId"], answer["chargingSchedule"]["duration"]) == (0, 60)
+
+    live(main, made(SOCKET, SOCKET))
+
+
+def test_composite_schedules_that_cannot_be_told() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        ask = world.csms.call
+        assert await ask("GetCompositeSchedule", connectorId=2, duration=60) == REJECTED
+        assert await ask("GetCompositeSchedule", connectorId=1, duration=-1) == REJECTED
+        wrong = await ask("GetCompositeSchedule", connectorId=1, duration=60, chargingRateUnit="kW")
+        assert wrong[0] == "PropertyConstraintViolation"
+
+    live(main, made())
