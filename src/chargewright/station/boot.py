@@ -75,19 +75,26 @@ _CUE_OF_STATUS: Final[Mapping[RegistrationStatus, BootCue]] = {
 class Boot:
     """Asks for registration at each start, and again after the wait that the CSMS names.
 
-    `send` reaches the CSMS before acceptance; `accepted` is called with the interval of each acceptance. After a mere
-    reconnect nothing is sent (OCPP-J 5.4).
+    `send` reaches the CSMS before acceptance; `accepted` is called with the interval of each acceptance.
+    `firmware_version` tells what runs now, None: what the product came with. After a mere reconnect nothing is sent
+    (OCPP-J 5.4).
     """
 
     def __init__(
-        self, context: Context, send: Caller, is_connected: Callable[[], bool], accepted: Callable[[int], None]
-    ):
+        self,
+        context: Context,
+        send: Caller,
+        is_connected: Callable[[], bool],
+        accepted: Callable[[int], None],
+        firmware_version: Callable[[], str] | None = None,
+    ) -> None:
         self.registration = Registration.UNREGISTERED
         self.was_accepted = False
         self._context = context
         self._send = send
         self._is_connected = is_connected
         self._accepted = accepted
+        self._firmware_version = firmware_version or (lambda: context.product.firmware_version)
         self._wait: Timer | None = None
         self._is_sending = False
 
@@ -124,7 +131,7 @@ class Boot:
             charge_point_vendor=product.vendor,
             charge_point_model=product.model,
             charge_point_serial_number=product.serial_number or UNSET,
-            firmware_version=product.firmware_version or UNSET,
+            firmware_version=self._firmware_version() or UNSET,
             meter_type=product.meter_type or UNSET,
             meter_serial_number=product.meter_serial_number or UNSET,
         )

@@ -26,7 +26,8 @@ class Triggers(msgspec.Struct, frozen=True):
     """The hands of the trigger: what can be sent on request.
 
     `boot` returns False when the station is accepted already (errata v4.0 §3.35). `transaction_id` is None where no
-    transaction runs or its id is not known yet.
+    transaction runs or its id is not known yet. `firmware_status` and `diagnostics_status` tell how far it is, Idle
+    where nothing is going on; None where this station never tells that.
     """
 
     boot: Callable[[], bool]
@@ -34,6 +35,8 @@ class Triggers(msgspec.Struct, frozen=True):
     statuses: Callable[[list[int]], None]
     meter_value: Callable[[int], MeterValue | None]
     transaction_id: Callable[[int], int | None]
+    firmware_status: Callable[[], None] | None = None
+    diagnostics_status: Callable[[], None] | None = None
 
 
 class RemoteTrigger:
@@ -67,8 +70,10 @@ class RemoteTrigger:
                 return _answer(
                     TriggerMessageStatus.ACCEPTED, lambda: self._context.spawn(self._send_meter_values(numbers))
                 )
-            case _:
-                return _answer(TriggerMessageStatus.NOT_IMPLEMENTED)
+            case MessageTrigger.FIRMWARE_STATUS_NOTIFICATION:
+                return _answer_if_offered(self._triggers.firmware_status)
+            case MessageTrigger.DIAGNOSTICS_STATUS_NOTIFICATION:
+                return _answer_if_offered(self._triggers.diagnostics_status)
 
     async def _send_meter_values(self, connector_ids: list[int]) -> None:
         for connector_id in connector_ids:
@@ -89,3 +94,7 @@ class RemoteTrigger:
 
 def _answer(status: TriggerMessageStatus, then: Callable[[], None] | None = None) -> Answer:
     return Answer(TriggerMessageResponse(status=status), then)
+
+
+def _answer_if_offered(send: Callable[[], None] | None) -> Answer:
+    return _answer(TriggerMessageStatus.NOT_IMPLEMENTED if send is None else TriggerMessageStatus.ACCEPTED, send)
