@@ -21,6 +21,8 @@ __all__ = ["LEAST_AC_A", "LEAST_DC_A", "Claim", "offer_under", "shared", "statio
 # IEC 61851-1, annex A: a control pilot cannot offer less. On DC a vehicle is at least told a whole ampere.
 LEAST_AC_A: Final = Decimal(6)
 LEAST_DC_A: Final = Decimal(1)
+# No DC vehicle charges at less; a limit in watt leaves as much current as it can mean.
+_LOWEST_DC_V: Final = Decimal(200)
 
 _A, _W = ChargingRateUnitType.A, ChargingRateUnitType.W
 _THREE: Final = 3
@@ -103,8 +105,7 @@ def offer_under(limit: Limit, claim: Claim) -> Offer:
         watts = one_decimal(supply.in_unit(limit.lowest(supply.maximum), _W))
         if watts >= supply.max_watts:
             return outlet.most
-        # A whole outlet's power is a whole outlet's current: less of one is less of the other.
-        amperes = one_decimal(_exact(outlet.max_current_a) * watts / supply.max_watts)
+        amperes = min(_exact(outlet.max_current_a), one_decimal(watts / _LOWEST_DC_V))
         return NO_OFFER if amperes < LEAST_DC_A else Offer(float(amperes), float(watts), 0)
     for phases in _phase_choices(limit, claim):
         amperes, watts = _on_phases(limit, supply, phases)
@@ -148,7 +149,7 @@ def _most(maximum: Limit, claim: Claim) -> Limit:
     watts, amperes = _exact(offer.power_w), _exact(offer.current_a)
     if claim.outlet.is_dc:
         if claim.is_resting:
-            watts = min(watts, claim.supply.max_watts * LEAST_DC_A / _exact(claim.outlet.max_current_a) + 1)
+            watts = min(watts, LEAST_DC_A * _LOWEST_DC_V)
         return Limit(watts, _DOWN.divide(watts, claim.supply.volts(claim.limit)))
     if claim.is_resting:
         amperes = min(amperes, LEAST_AC_A)
