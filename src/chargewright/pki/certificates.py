@@ -30,6 +30,7 @@ __all__ = [
     "common_name",
     "fingerprint",
     "is_self_issued",
+    "is_valid",
     "load_certificate",
     "load_chain",
     "organisation",
@@ -156,6 +157,11 @@ def check_validity(
         raise PkiError(what, f"it expired at {end.isoformat()}")
     if at < begin and not may_begin_later:
         raise PkiError(what, f"it is valid only from {begin.isoformat()}")
+
+
+def is_valid(certificate: x509.Certificate, at: datetime) -> bool:
+    """Whether `at` is within its period."""
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
 def is_self_issued(certificate: x509.Certificate) -> bool:

@@ -19,13 +19,17 @@ from chargewright.station.hardware.interface import ConnectorHardware, MeterRead
 from chargewright.station.heartbeat import Heartbeat
 from chargewright.station.local_access import LocalAccess
 from chargewright.station.local_auth_list import LocalAuthList
+from chargewright.station.maintenance import Maintenance
 from chargewright.station.meter import Metering
 from chargewright.station.offline_queue import OfflineQueue
 from chargewright.station.reservation import Reservations, ReservingLog
+from chargewright.station.security_extension import SecurityExtension
+from chargewright.station.security_profile import Provisioning
 from chargewright.station.smart_charging import LimitedLog, SmartCharging
 from chargewright.station.status_notification import StatusNotifications
 from chargewright.station.stored_tag import StoredTag
 from chargewright.station.transaction import Transactions
+from chargewright.station.upkeep import Upkeep
 
 __all__ = ["Blocks", "Ways"]
 
@@ -34,8 +38,8 @@ class Ways(msgspec.Struct, frozen=True):
     """The ways from blocks to the station's line and life.
 
     `call_anyway` reaches the CSMS before acceptance; `accepted` gets the interval of each acceptance; `reconnect` gives
-    the connection up and makes another; `restart` boots anew, as after a Reset; `changed` tells that a snapshot may
-    look different now.
+    the connection up and makes another, `renew` the same in order, with a closing handshake; `restart` boots anew, as
+    after a Reset; `changed` tells that a snapshot may look different now.
     """
 
     call_anyway: Caller
@@ -43,6 +47,7 @@ class Ways(msgspec.Struct, frozen=True):
     last_sent: Callable[[], float]
     accepted: Callable[[int], None]
     reconnect: Callable[[], None]
+    renew: Callable[[], None]
     restart: Callable[[], None]
     changed: Callable[[], None]
 
@@ -56,13 +61,17 @@ class Blocks:
         configuration: StationConfiguration,
         hardware: Sequence[ConnectorHardware],
         tag_reader: TagReader | None,
+        upkeep: Upkeep | None,
         ways: Ways,
+        provisioning: Provisioning,
     ) -> None:
         self.context: Final = context
         self.configuration: Final = configuration
         self.ways: Final = ways
         self._is_list_contradicted = False
-        self.boot: Final = Boot(context, ways.call_anyway, ways.is_connected, ways.accepted)
+        self.boot: Final = Boot(
+            context, ways.call_anyway, ways.is_connected, ways.accepted, lambda: self.firmware_version
+        )
         self.statuses: Final = StatusNotifications(context)
         self.cache: Final = AuthorizationCache(context)
         self.local_list: Final = self._local_list(context)
@@ -75,6 +84,13 @@ class Blocks:
             self._id_tag_judged,
         )
         self.queue: Final = OfflineQueue(context, self.transactions, ways.reconnect)
+        self.security: Final = SecurityExtension(
+            context,
+            configuration,
+            provisioning,
+            lambda action, request: self._put(action, request, None),
+            ways.renew,
+        )
         self.connectors: Final[list[Connector]] = []
         self.reservations: Final = Reservations(context, self.connectors)
         log: TransactionLog = ReservingLog(context, self.reservations, self.transactions)
@@ -98,12 +114,14 @@ class Blocks:
         if tag_reader is not None:
             tag_reader.on_tag = self.access.show
         self.heartbeat: Final = Heartbeat(context, ways.last_sent)
+        self.maintenance: Final = None if upkeep is None else self._maintenance(upkeep)
         configuration.changed = self._configuration_changed
 
     # Life.
 
     def wake_up(self) -> None:
         """Power is there: close what it interrupted, and know every status."""
+        self.security.started()
         interrupted = self.transactions.close_interrupted(self.read_meter)
         for connector in self.connectors:
             connector.restore(was_interrupted=connector.number in interrupted)
@@ -113,6 +131,13 @@ class Blocks:
         for report in (self.availability.current_report, *(item.current_report for item in self.connectors)):
             self.statuses.report(report)
             self._tell_access(report)
+        if self.maintenance is not None:
+            self.maintenance.wake_up()
+
+    def restarted(self) -> None:
+        """The station starts anew, with the power never away."""
+        if self.maintenance is not None:
+            self.maintenance.wake_up()
 
     def accepted(self) -> None:
         """The CSMS has taken the station on after a boot."""
@@ -127,10 +152,16 @@ class Blocks:
         self.statuses.online()
         self.heartbeat.start()
         self.queue.wake()
+        self.security.online()
+        if self.maintenance is not None:
+            self.maintenance.online()
 
     def offline(self) -> None:
         """The connection is gone."""
         self.heartbeat.stop()
+        self.security.profiles.lost()
+        if self.maintenance is not None:
+            self.maintenance.offline()
 
     def stand_still(self) -> None:
         """Send nothing more of our own accord; what is on disk stays."""
@@ -138,8 +169,11 @@ class Blocks:
         self.metering.stop()
         self.queue.stop()
         self.reservations.stop()
+        self.security.stop()
         if self.smart_charging is not None:
             self.smart_charging.stop()
+        if self.maintenance is not None:
+            self.maintenance.stand_still()
         self.boot.stop()
 
     def end_transactions(self, reason: Reason, connector_id: int | None = None) -> None:
@@ -152,7 +186,24 @@ class Blocks:
         """Look at the meter of a connector."""
         return self.connectors[connector_id - 1].read_meter()
 
+    @property
+    def firmware_version(self) -> str:
+        """What runs now."""
+        return self.context.product.firmware_version if self.maintenance is None else self.maintenance.firmware_version
+
     # What blocks tell one another.
+
+    def _maintenance(self, upkeep: Upkeep) -> Maintenance:
+        return Maintenance(
+            self.context,
+            upkeep,
+            self.configuration,
+            self.connectors,
+            self.ways.restart,
+            self.statuses.wait_until_told,
+            manufacturer_roots=lambda: (),
+            security_log=lambda oldest, latest: (),
+        )
 
     def _tell_access(self, report: StatusReport) -> None:
         if report.status is ChargePointStatus.PREPARING:
@@ -194,6 +245,8 @@ class Blocks:
     def _status_changed(self, report: StatusReport) -> None:
         self.context.log.info("status", connector=report.connector_id, status=report.status.value)
         self.statuses.report(report)
+        if self.maintenance is not None:
+            self.maintenance.status_changed(report)
         self._tell_access(report)
         if report.connector_id > 0:
             self.reservations.connectors_changed()
@@ -208,6 +261,8 @@ class Blocks:
             self.metering.transaction_started(connector_id)
         if self.smart_charging is not None:
             self.smart_charging.transaction_changed(connector_id)
+        if self.maintenance is not None:
+            self.maintenance.transaction_changed(self.connectors[connector_id - 1])
         self.ways.changed()
 
     def _start_judged(self, key: int, id_tag_info: IdTagInfo) -> None:
@@ -226,5 +281,6 @@ class Blocks:
 
     def _configuration_changed(self, name: str) -> None:
         self.metering.configuration_changed(name)
+        self.security.profiles.configuration_changed(name)
         if name == "HeartbeatInterval" and self.context.is_online():
             self.heartbeat.start()

@@ -20,13 +20,17 @@ def served(blocks: Blocks) -> Mapping[str, Serve]:
     offered = _core(blocks)
     product = blocks.context.product
     if product.has_remote_trigger:
-        offered |= _remote_trigger(blocks)
+        offered |= {"TriggerMessage": _remote_trigger(blocks).trigger_message}
+    if product.security is not None:
+        offered |= blocks.security.served(_remote_trigger(blocks).trigger_message)
     if blocks.local_list is not None:
         offered |= _local_auth_list(blocks.local_list)
     if product.reservations is not None:
         offered |= _reservation(blocks)
     if blocks.smart_charging is not None:
         offered |= _smart_charging(blocks.smart_charging)
+    if blocks.maintenance is not None:
+        offered |= blocks.maintenance.served
     return offered
 
 
@@ -44,7 +48,9 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
     reset = Reset(context, blocks.connectors, blocks.queue.wait_until_empty, blocks.ways.restart)
     return {
         "ChangeAvailability": blocks.availability.change_availability,
-        "ChangeConfiguration": lambda request: Answer(configuration.change_configuration(request)),
+        "ChangeConfiguration": lambda request: Answer(
+            configuration.change_configuration(request), then=blocks.security.profiles.apply
+        ),
         "ClearCache": blocks.cache.clear_cache,
         "DataTransfer": data_transfer,
         "GetConfiguration": lambda request: Answer(configuration.get_configuration(request)),
@@ -75,8 +81,9 @@ def _smart_charging(smart_charging: SmartCharging) -> dict[str, Serve]:
     }
 
 
-def _remote_trigger(blocks: Blocks) -> dict[str, Serve]:
+def _remote_trigger(blocks: Blocks) -> RemoteTrigger:
     connectors, transactions = blocks.connectors, blocks.transactions
+    maintenance = blocks.maintenance
 
     def trigger_boot() -> bool:
         if blocks.boot.registration is Registration.ACCEPTED:
@@ -90,5 +97,7 @@ def _remote_trigger(blocks: Blocks) -> dict[str, Serve]:
         statuses=blocks.statuses.repeat,
         meter_value=blocks.metering.triggered,
         transaction_id=lambda number: transactions.transaction_id(connectors[number - 1].transaction_key),
+        firmware_status=None if maintenance is None else maintenance.trigger_firmware_status,
+        diagnostics_status=None if maintenance is None else maintenance.trigger_diagnostics_status,
     )
-    return {"TriggerMessage": RemoteTrigger(blocks.context, len(connectors), triggers).trigger_message}
+    return RemoteTrigger(blocks.context, len(connectors), triggers)

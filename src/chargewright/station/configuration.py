@@ -25,11 +25,13 @@ __all__ = ["StationConfiguration"]
 class StationConfiguration:
     """The keys of one station and their values; changes are on disk before they are acknowledged.
 
-    `changed(name)` is called after each change.
+    `changed(name)` is called after each change. `guards` may refuse a value that is legal as such, by key: what decides
+    may change while the station runs.
     """
 
     def __init__(self, product: Product, store: StationStore) -> None:
         self.changed: Callable[[str], None] = lambda name: None
+        self.guards: dict[str, Callable[[str], bool]] = {}
         self._product = product
         self._store = store
         self._keys: Mapping[str, Key] = {key.name.casefold(): key for key in KEYS if key.exists(product)}
@@ -71,6 +73,10 @@ class StationConfiguration:
         value = self._values[name]
         return value.split(",") if value else []
 
+    def has(self, name: str) -> bool:
+        """Whether this product has the key."""
+        return name in self._values
+
     def is_read_only(self, key: Key) -> bool:
         """Whether the CSMS may not write it."""
         return key.check is None or key.is_read_only(self._product)
@@ -85,7 +91,9 @@ class StationConfiguration:
         """§5.8: all keys, or those asked for; names that are not known come back as such."""
         asked = [] if request.key is UNSET else request.key
         if not asked:
-            return GetConfigurationResponse(configuration_key=[self._key_value(key) for key in self._keys.values()])
+            return GetConfigurationResponse(
+                configuration_key=[self._key_value(key) for key in self._keys.values() if not key.is_write_only]
+            )
         known = {folded: key for name in asked if (key := self._keys.get(folded := name.casefold())) is not None}
         unknown = list(dict.fromkeys(name for name in asked if name.casefold() not in self._keys))
         return GetConfigurationResponse(
@@ -106,8 +114,13 @@ class StationConfiguration:
         checked = key.check(value, self._product)
         if checked is None:
             return ConfigurationStatus.REJECTED
+        guard = self.guards.get(key.name)
+        if guard is not None and not guard(checked):
+            return ConfigurationStatus.REJECTED
         self.set(key.name, checked)
         return ConfigurationStatus.REBOOT_REQUIRED if key.after_reboot else ConfigurationStatus.ACCEPTED
 
     def _key_value(self, key: Key) -> KeyValue:
-        return KeyValue(key=key.name, readonly=self.is_read_only(key), value=self._values[key.name])
+        # A secret that can be written is a known key without a value; the list of all keys leaves it out (§6.2.2 of J).
+        value = UNSET if key.is_write_only else self._values[key.name]
+        return KeyValue(key=key.name, readonly=self.is_read_only(key), value=value)

@@ -92,6 +92,9 @@ class Configuration(Protocol):
     def items(self, name: str) -> list[str]:
         """The items of a list key."""
 
+    def has(self, name: str) -> bool:
+        """Whether this product has the key."""
+
 
 class NoteSecurityEvent(Protocol):
     """Writes a security event to the security log, and tells the CSMS of it where it must (A04)."""

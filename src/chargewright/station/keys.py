@@ -139,7 +139,7 @@ def _authorization_key(value: str, product: Product) -> str | None:
 
 def _cpo_name(value: str, product: Product) -> str | None:
     # What fits into O= of a certificate.
-    return value if 0 < len(value.strip()) and len(value) <= ORGANISATION_CHARACTERS else None
+    return value if value.strip() and len(value) <= ORGANISATION_CHARACTERS else None
 
 
 def _security_profile(value: str, product: Product) -> str | None:

@@ -13,6 +13,7 @@ from chargewright.errors import ConnectionLost, LocalProtocolError
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST, Action
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.coding import decode
+from chargewright.protocol.v16.error_codes import ErrorCode
 from chargewright.protocol.v16.salvage import Salvaged, salvage
 from chargewright.rpc.connection import RpcConnection
 from chargewright.rpc.errors import InternalFault, RpcError
@@ -24,6 +25,7 @@ from chargewright.rpc.events import (
     CallTimedOut,
     ErrorReceived,
     Event,
+    IgnoredReason,
     MessageIgnored,
     ResultReceived,
 )
@@ -40,6 +42,8 @@ ResponseType = TypeVar("ResponseType", bound=Message)
 Command = Callable[[Message], Answer | None]
 # Status reports and the like wait here while one CALL is under way; far more than a station can have.
 WAITING_BOUND: Final = 1000
+# What a slow or broken line does to good messages.
+HARMLESS: Final = frozenset({IgnoredReason.LATE_ANSWER, IgnoredReason.UNKNOWN_ID, IgnoredReason.CONNECTION_LOST})
 
 
 def read_tolerantly(kind: type[Message], payload: bytes | msgspec.Raw) -> Salvaged:
@@ -67,7 +71,7 @@ class Link:
     """Speaks over one connection after another; every connection gets a fresh `RpcConnection` from `make_rpc`.
 
     `translator` writes messages as other stations do. `when_durable(callback)` calls when everything that was changed
-    so far is on disk: nothing leaves before.
+    so far is on disk: nothing leaves before. `received_nonsense` hears of what is no message of OCPP.
     """
 
     def __init__(
@@ -80,7 +84,9 @@ class Link:
         translator: Translator,
         log: structlog.typing.FilteringBoundLogger,
         tally: Tally | None = None,
+        received_nonsense: Callable[[str], None] = lambda what: None,
     ) -> None:
+        self._received_nonsense = received_nonsense
         self.traffic = Traffic()
         self._tally = Tally() if tally is None else tally
         self.last_sent = clock.monotonic()
@@ -228,6 +234,7 @@ class Link:
             case ErrorReceived():
                 self._finish(event.call_id, CallFailed(event.action.name, CallFailure.REFUSED, str(event.error)))
             case AnswerMalformed():
+                self._received_nonsense(f"answer to {event.action.name}: {event.reason}")
                 self._finish(event.call_id, CallFailed(event.action.name, CallFailure.MALFORMED, event.reason))
             case CallTimedOut():
                 self._finish(event.call_id, CallFailed(event.action.name, CallFailure.TIMED_OUT))
@@ -235,8 +242,12 @@ class Link:
                 self._finish(event.call_id, CallFailed(event.action.name, CallFailure.LOST))
             case CallRefused():
                 self._log.warning("refused a call", action=event.action_name, code=event.code.value)
+                if event.code not in (ErrorCode.NOT_IMPLEMENTED, ErrorCode.NOT_SUPPORTED):
+                    self._received_nonsense(f"{event.action_name}: {event.code.value}")
             case MessageIgnored():
                 self._log.warning("ignored a message", reason=event.reason.value, detail=event.detail)
+                if event.reason not in HARMLESS:
+                    self._received_nonsense(event.reason.value)
 
     def _finish(self, call_id: str, outcome: Message | CallFailed) -> None:
         if self._under_way is None or self._under_way[0] != call_id:

@@ -23,15 +23,17 @@ from chargewright.station.boot import Permission, Registration
 from chargewright.station.commands import served
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
-from chargewright.station.context import Answer, CallFailed, CallFailure, Context, NoteSecurityEvent, Serve
+from chargewright.station.context import Answer, CallFailed, CallFailure, Context, Serve
 from chargewright.station.dialect import Dialect, Translator, numbered_call_ids
 from chargewright.station.hardware.interface import ConnectorHardware, TagReader
 from chargewright.station.line import Line
 from chargewright.station.link import Command, Link, read_tolerantly
 from chargewright.station.product import Product
+from chargewright.station.security_profile import Provisioning
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, connector_snapshot
 from chargewright.station.store import StationStore
 from chargewright.station.tally import Tally
+from chargewright.station.upkeep import Upkeep
 from chargewright.transport.choice import Connect
 from chargewright.transport.connection import CloseInfo, Connection, Keepalive
 
@@ -42,6 +44,8 @@ ResponseType = TypeVar("ResponseType", bound=Message)
 SUBPROTOCOLS: Final = ("ocpp1.6",)
 # How long a reset leaves the line down: a controller needs a moment to come up.
 REBOOT_SECONDS: Final = 1.0
+# Between the two connections when a password, a profile or a certificate has changed.
+RENEWAL_SECONDS: Final = 0.1
 # An orderly end waits so long for StopTransactions to be answered, where the product sends them before going down.
 FAREWELL_SECONDS: Final = 5.0
 # And so long for the last StatusNotifications, in any product.
@@ -56,7 +60,8 @@ class Station:
     Made inside the event loop that runs it. `hardware` has one entry per outlet of `product`, `store` is the memory
     that survives, `delay_seconds(attempt, random)` the wait before a connection attempt. `on_change` is called when
     what a snapshot shows may have changed; `opening` is the snapshot of the moment when `run` began, with what an
-    earlier run left open closed: the difference to a later one is what this run did.
+    earlier run left open closed: the difference to a later one is what this run did. Without `upkeep` no firmware is
+    updated and no file is sent, whatever the product says.
     """
 
     _blocks: Blocks
@@ -75,16 +80,16 @@ class Station:
         clock: Clock,
         random: Random,
         password: bytes | None = None,
+        provisioning: Provisioning | None = None,
         tag_reader: TagReader | None = None,
+        upkeep: Upkeep | None = None,
         spoken: frozenset[Dialect] = frozenset(),
         tally: Tally | None = None,
         delay_seconds: Callable[[int, Random], float],
     ) -> None:
         loop = asyncio.get_running_loop()
         self.on_change: Callable[[], None] = _nobody_watches
-        self._csms_url = csms_url
         self._connect = connect
-        self._password = password
         self._spoken = spoken
         self._call_ids: Iterator[str] = iter(())
         self._is_without_power = False
@@ -107,22 +112,25 @@ class Station:
             log=self._log,
             spoken=spoken,
             tally=Tally() if tally is None else tally,
-            note_security_event=_only_log(self._log),
+            note_security_event=lambda kind, tech_info="": self._blocks.security.events.note(kind, tech_info),
         )
         self._blocks = Blocks(
             context,
             self._configuration,
             hardware,
             tag_reader,
+            upkeep,
             Ways(
                 call_anyway=self._call_anyway,
                 is_connected=lambda: self._link.is_connected,
                 last_sent=lambda: self._link.last_sent,
                 accepted=self._accepted,
                 reconnect=lambda: self._line.drop(),
+                renew=lambda: self._line.restart(RENEWAL_SECONDS),
                 restart=self._restart,
                 changed=lambda: self.on_change(),
             ),
+            Provisioning(url=csms_url, password=password) if provisioning is None else provisioning,
         )
         self._commands = {name: self._unless_silent(serve) for name, serve in served(self._blocks).items()}
         self._link = Link(
@@ -134,6 +142,7 @@ class Station:
             Translator(spoken),
             self._log,
             context.tally,
+            self._blocks.security.received_nonsense,
         )
         self._line = Line(
             self._open,
@@ -225,6 +234,25 @@ class Station:
         """What was counted, by this station and those it shares the tally with."""
         return self._context.tally
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._link.is_connected
+
+    @property
+    def was_accepted(self) -> bool:
+        """Whether the CSMS accepted it at some time since it was made."""
+        return self._blocks.boot.was_accepted
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the CSMS can be asked now: connected, and accepted."""
+        return self._link.is_connected and self._blocks.boot.registration is Registration.ACCEPTED
+
+    def look(self, connector_id: int) -> ConnectorSnapshot:
+        """What the display of one connector shows. Cheaper than a whole `snapshot`."""
+        return self._connector_snapshot(self._blocks.connectors[connector_id - 1])
+
     def meter_readings(self) -> Mapping[int, int]:
         """The raw register of each connector, in Wh."""
         return {connector.number: connector.read_meter().register_wh for connector in self._blocks.connectors}
@@ -263,24 +291,30 @@ class Station:
         """After a Reset: as if power had been away for a moment, with the vehicles still there."""
         self._blocks.stand_still()
         self._count_boot()
+        self._blocks.security.started()
         self._blocks.boot.restart()
+        self._blocks.restarted()
         self._line.restart(REBOOT_SECONDS)
 
     def _open(
         self, *, on_message: Callable[[bytes], None], on_close: Callable[[CloseInfo], None]
     ) -> Awaitable[Connection]:
-        return self._connect(
-            self._csms_url,
-            identity=self._context.station_id,
-            subprotocols=SUBPROTOCOLS,
-            password=self._password,
-            on_message=on_message,
-            on_close=on_close,
-            extensions="permessage-deflate" if Dialect.DEFLATE_OFFERED in self._spoken else None,
-            keepalive=Keepalive(float(self._configuration.integer("WebSocketPingInterval")), PONG_SECONDS),
+        return self._blocks.security.open(
+            lambda access: self._connect(
+                access.url,
+                identity=self._context.station_id,
+                subprotocols=SUBPROTOCOLS,
+                password=access.password,
+                ssl_context=access.tls,
+                on_message=on_message,
+                on_close=on_close,
+                extensions="permessage-deflate" if Dialect.DEFLATE_OFFERED in self._spoken else None,
+                keepalive=Keepalive(float(self._configuration.integer("WebSocketPingInterval")), PONG_SECONDS),
+            )
         )
 
     def _opened(self, connection: Connection) -> None:
+        self._blocks.security.profiles.connected()
         self._link.attach(connection)
         if Dialect.BOOT_ON_RECONNECT in self._spoken and self._blocks.boot.registration is Registration.ACCEPTED:
             self._blocks.boot.restart()
@@ -352,10 +386,6 @@ class Station:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error("a task failed", exc_info=error)
-
-
-def _only_log(log: structlog.typing.FilteringBoundLogger) -> NoteSecurityEvent:
-    return lambda kind, tech_info="": log.info("security event", kind=kind.value, detail=tech_info)
 
 
 def _nobody_watches() -> None:
