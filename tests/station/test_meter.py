@@ -1,72 +1,12 @@
 """Meter values: what they say, and when."""
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import pytest
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
-from chargewright.protocol.v16.coding import encode
-from chargewright.protocol.v16.datatypes import ReadingContext
-from chargewright.station.hardware.interface import MeterReading, Outlet
-from chargewright.station.meter import MEASURANDS, measure, supported_measurands
-
-AC = MeterReading(
-    taken_at=datetime(2026, 1, 1, tzinfo=UTC),
-    register_wh=123,
-    power_w=11_040.04,
-    currents_a=(16.0, 16.0, 16.0),
-    voltages_v=(230.0, 231.0, 232.0),
-    phases=("L1", "L2", "L3"),
-    offered_a=32.0,
-    offered_w=22_080.0,
-    frequency_hz=50.0,
-    temperature_celsius=31.25,
-)
-CONTEXT = ReadingContext.SAMPLE_PERIODIC
-
-
-def values(*measurands: str, reading: MeterReading = AC) -> list[dict[str, Any]]:
-    import json
-
-    rendered = measure(reading, list(measurands), CONTEXT)
-    return [] if rendered is None else json.loads(encode(rendered))["sampledValue"]
-
-
-def test_the_register_is_raw_in_watt_hours() -> None:
-    assert values("Energy.Active.Import.Register") == [
-        {"value": "123", "context": "Sample.Periodic", "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
-    ]
-
-
-def test_every_phase_is_told_unless_one_is_asked_for() -> None:
-    assert [(item["phase"], item["value"]) for item in values("Voltage")] == [
-        ("L1", "230.0"),
-        ("L2", "231.0"),
-        ("L3", "232.0"),
-    ]
-    assert [(item["phase"], item["value"]) for item in values("Voltage.L2")] == [("L2", "231.0")]
-    assert "phase" not in values("Power.Active.Import")[0]
-
-
-def test_frequency_has_no_unit_and_temperature_is_that_of_the_body() -> None:
-    assert "unit" not in values("Frequency")[0]
-    assert values("Temperature")[0] | {"unit": "Celcius", "location": "Body"} == values("Temperature")[0]
-
-
-def test_what_the_vehicle_does_not_tell_is_left_out() -> None:
-    assert values("SoC") == []
-
-
-def test_each_measurand_can_be_offered_by_some_outlet_and_only_ac_has_phases() -> None:
-    assert set(MEASURANDS) <= supported_measurands((SOCKET, DC_CABLE))
-    assert "SoC" not in supported_measurands((SOCKET,))
-    assert "Frequency" not in supported_measurands((DC_CABLE,))
-    assert "Voltage.L1" not in supported_measurands((DC_CABLE,))
-    assert {"Voltage.L1", "Current.Import.L3"} <= supported_measurands((SOCKET,))
-    single = Outlet(1, 3680.0, 16.0, has_fixed_cable=True)
-    assert "Voltage.L2" not in supported_measurands((single,))
+from chargewright.station.hardware.interface import Outlet
 
 
 async def charge(world: World) -> datetime:
@@ -170,3 +110,84 @@ def test_the_energy_told_is_the_energy_metered(outlet: Outlet) -> None:
         assert registers[-1] - registers[0] == pytest.approx(powers[0] * 540 / 3600, abs=2)
 
     live(main, product(outlet))
+
+
+def sampled(world: World, measurand: str) -> list[tuple[str, float]]:
+    """Context and value of every sample of a measurand that was sent."""
+    return [
+        (value["context"], float(value["value"]))
+        for payload in world.csms.of("MeterValues")
+        for item in payload["meterValue"]
+        for value in item["sampledValue"]
+        if value["measurand"] == measurand
+    ]
+
+
+def test_the_energy_of_intervals_adds_up_to_that_of_the_register() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        both = "Energy.Active.Import.Register,Energy.Active.Import.Interval"
+        for key in ("MeterValuesSampledData", "MeterValuesAlignedData"):
+            await world.change(key, both)
+        await world.change("StopTxnSampledData", both)
+        await world.change("ClockAlignedDataInterval", "300")
+        await charge(world)
+        start = world.csms.of("StartTransaction")[0]["meterStart"]
+        await asyncio.sleep(1801)
+        for context in ("Sample.Periodic", "Sample.Clock"):
+            registers = [v for c, v in sampled(world, "Energy.Active.Import.Register") if c == context]
+            intervals = [v for c, v in sampled(world, "Energy.Active.Import.Interval") if c == context]
+            assert len(intervals) == len(registers) == (30 if context == "Sample.Periodic" else 6)
+            assert sum(intervals) == registers[-1] - start and min(intervals) > 0
+        world.virtual.show_tag("TAG")
+        stop = await world.csms.expect("StopTransaction")
+        parts = [float(item["sampledValue"][1]["value"]) for item in stop["transactionData"]]
+        assert parts[0] == 0 and sum(parts) == stop["meterStop"] - start
+
+    live(main)
+
+
+def test_a_trigger_looks_at_an_interval_without_ending_it() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MeterValuesSampledData", "Energy.Active.Import.Interval")
+        await charge(world)
+        await asyncio.sleep(90)
+        await world.csms.call("TriggerMessage", requestedMessage="MeterValues", connectorId=1)
+        await asyncio.sleep(60)
+        first, triggered, second = sampled(world, "Energy.Active.Import.Interval")
+        assert [item[0] for item in (first, triggered, second)] == ["Sample.Periodic", "Trigger", "Sample.Periodic"]
+        assert 0 < triggered[1] < second[1] == pytest.approx(first[1], abs=2)
+
+    live(main)
+
+
+def test_a_trigger_brings_all_sampled_measurands() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MeterValuesSampledData", "Voltage,Current.Import,Power.Factor,Power.Active.Export")
+        await charge(world)
+        await world.csms.call("TriggerMessage", requestedMessage="MeterValues", connectorId=1)
+        await asyncio.sleep(1)
+        (payload,) = world.csms.of("MeterValues")
+        values = payload["meterValue"][0]["sampledValue"]
+        assert [value["measurand"] for value in values] == (
+            ["Voltage"] * 3 + ["Current.Import"] * 3 + ["Power.Factor", "Power.Active.Export"]
+        )
+        assert {value["context"] for value in values} == {"Trigger"}
+
+    live(main)
+
+
+def test_a_clock_that_was_set_moves_the_next_aligned_moment() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("ClockAlignedDataInterval", "900")
+        metering = world.virtual.station._blocks.metering
+        before = metering._aligned
+        metering.clock_changed()
+        assert metering._aligned is not before
+        await asyncio.sleep(1000)
+        assert [moment % 900 for moment in moments(world, "Sample.Clock")] == [0]
+
+    live(main)

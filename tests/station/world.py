@@ -8,12 +8,15 @@ from typing import Any
 from tests.station.scripted_csms import ScriptedCsms
 
 from chargewright.clock import LoopClock
+from chargewright.file_transfer.choice import TransferTools
+from chargewright.file_transfer.memory import MemoryFiles
+from chargewright.file_transfer.transfers import FileTransfers
 from chargewright.simulation import simulate
 from chargewright.station.dialect import Dialect
 from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.interface import Outlet
-from chargewright.station.meter import supported_measurands
+from chargewright.station.measurands import supported_measurands
 from chargewright.station.product import MeasurandList, Product
 from chargewright.station.store import StationStore
 from chargewright.station.virtual import VirtualStation
@@ -51,6 +54,7 @@ class World:
         self.product = made
         self.clock = clock
         self.csms = ScriptedCsms(clock.now)
+        self.files = MemoryFiles()
         self.store = store
         self.spoken: frozenset[Dialect] = frozenset()
         self.virtual = self._make(None)
@@ -68,6 +72,8 @@ class World:
             delay_seconds=lambda attempt, random: 10.0,
             spoken=self.spoken,
             connectors=None if previous is None else previous.connectors,
+            transfers=FileTransfers(self.clock, TransferTools(memory=self.files, simulated=True)),
+            shelf=None if previous is None else previous.shelf,
         )
 
     def start(self) -> None:

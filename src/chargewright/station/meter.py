@@ -1,110 +1,22 @@
-"""Meter values: what a reading says in OCPP's words, and when one is taken (§3.16, §4.7)."""
+"""Metering: when readings are taken, and what of them is sent and kept (§3.16, §4.7)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, Protocol
 
 import msgspec
 
-from chargewright.protocol.v16.base import UNSET, Timestamp, UnsetType
-from chargewright.protocol.v16.datatypes import (
-    Location,
-    Measurand,
-    MeterValue,
-    Phase,
-    ReadingContext,
-    SampledValue,
-    UnitOfMeasure,
-)
+from chargewright.protocol.v16.datatypes import Measurand, MeterValue, ReadingContext
 from chargewright.station.context import Context
-from chargewright.station.hardware.interface import MeterReading, Outlet, Timer
+from chargewright.station.hardware.interface import MeterReading, Timer
+from chargewright.station.measurands import measure
 
-__all__ = ["MEASURANDS", "Metering", "measure", "supported_measurands"]
-
-# Phase and number; one row per value of the measurand.
-Values = Iterator[tuple[str | None, float]]
+__all__ = ["Metering"]
 
 
-class MeasurandRow(msgspec.Struct, frozen=True):
-    """How a measurand is taken from a reading. `is_offered_by`: which outlets can tell it."""
-
-    values: Callable[[MeterReading], Values]
-    unit: UnitOfMeasure | UnsetType
-    decimals: int = 0
-    location: Location | UnsetType = UNSET
-    is_offered_by: Callable[[Outlet], bool] = lambda outlet: True
-    has_phases: bool = False
-
-
-def _one(value: float | None) -> Values:
-    if value is not None:
-        yield None, value
-
-
-def _per_phase(reading: MeterReading, values: tuple[float, ...]) -> Values:
-    phases: tuple[str | None, ...] = reading.phases or (None,)
-    yield from zip(phases, values, strict=False)
-
-
-# §7.31 with errata v4.0 §3.77; frequency has no unit (errata v4.0 §3.84).
-MEASURANDS: Final[Mapping[str, MeasurandRow]] = {
-    Measurand.ENERGY_ACTIVE_IMPORT_REGISTER.value: MeasurandRow(
-        lambda reading: _one(reading.register_wh), UnitOfMeasure.WH
-    ),
-    Measurand.POWER_ACTIVE_IMPORT.value: MeasurandRow(lambda reading: _one(reading.power_w), UnitOfMeasure.W, 1),
-    Measurand.CURRENT_IMPORT.value: MeasurandRow(
-        lambda reading: _per_phase(reading, reading.currents_a), UnitOfMeasure.A, 2, has_phases=True
-    ),
-    Measurand.VOLTAGE.value: MeasurandRow(
-        lambda reading: _per_phase(reading, reading.voltages_v), UnitOfMeasure.V, 1, has_phases=True
-    ),
-    Measurand.POWER_OFFERED.value: MeasurandRow(lambda reading: _one(reading.offered_w), UnitOfMeasure.W, 1),
-    Measurand.CURRENT_OFFERED.value: MeasurandRow(lambda reading: _one(reading.offered_a), UnitOfMeasure.A, 2),
-    Measurand.FREQUENCY.value: MeasurandRow(
-        lambda reading: _one(reading.frequency_hz), UNSET, 2, is_offered_by=lambda outlet: not outlet.is_dc
-    ),
-    Measurand.TEMPERATURE.value: MeasurandRow(
-        lambda reading: _one(reading.temperature_celsius), UnitOfMeasure.CELCIUS, 1, Location.BODY
-    ),
-    Measurand.SOC.value: MeasurandRow(
-        lambda reading: _one(reading.soc_percent),
-        UnitOfMeasure.PERCENT,
-        1,
-        Location.EV,
-        is_offered_by=lambda outlet: outlet.is_dc,
-    ),
-}
-
-
-def supported_measurands(outlets: tuple[Outlet, ...]) -> frozenset[str]:
-    """What may stand in a measurand list of this station, phase suffixes included (`Voltage.L1`, §9.1.17)."""
-    names = {name for name, row in MEASURANDS.items() if any(map(row.is_offered_by, outlets))}
-    phases = {phase for outlet in outlets for phase in outlet.conductors}
-    return frozenset(names | {f"{name}.{phase}" for name in names if MEASURANDS[name].has_phases for phase in phases})
-
-
-def measure(reading: MeterReading, measurands: list[str], context: ReadingContext) -> MeterValue | None:
-    """The MeterValue of a reading: all named measurands, all phases of them (§3.16.3); None when nothing is left."""
-    sampled = [value for name in measurands for value in _sampled(reading, name, context)]
-    return MeterValue(timestamp=Timestamp.of(reading.taken_at), sampled_value=sampled) if sampled else None
-
-
-def _sampled(reading: MeterReading, name: str, context: ReadingContext) -> Iterator[SampledValue]:
-    wanted: str | None = None
-    if name not in MEASURANDS:
-        name, _, wanted = name.rpartition(".")
-    row = MEASURANDS[name]
-    for phase, value in row.values(reading):
-        if wanted is None or phase == wanted:
-            yield SampledValue(
-                value=f"{value:.{row.decimals}f}",
-                context=context,
-                measurand=Measurand(name),
-                phase=UNSET if phase is None else Phase(phase),
-                location=row.location,
-                unit=row.unit,
-            )
+_SAMPLED: Final = ("MeterValuesSampledData", "StopTxnSampledData")
+_ALIGNED: Final = ("MeterValuesAlignedData", "StopTxnAlignedData")
 
 
 class Record(Protocol):
@@ -135,6 +47,8 @@ class Metering:
         self._transaction_of = transaction_of
         self._record = record
         self._sampling: dict[int, Timer] = {}
+        # The last reading of each list at each connector: where its Energy.*.Interval counts from.
+        self._last: dict[tuple[int, str], MeterReading] = {}
         self._aligned: Timer | None = None
 
     def transaction_started(self, connector_id: int) -> None:
@@ -154,6 +68,10 @@ class Metering:
         if interval > 0:
             now = self._context.clock.now()
             moment = _next_multiple(now if after is None else max(now, after), interval)
+            for connector_id in range(1, self._connectors + 1):
+                for name in _ALIGNED:
+                    if (connector_id, name) not in self._last:
+                        self._last[connector_id, name] = self._read(connector_id)
             self._aligned = self._context.call_later((moment - now).total_seconds(), lambda: self._align(moment))
 
     def stop(self) -> None:
@@ -172,9 +90,28 @@ class Metering:
                 if self._transaction_of(connector_id) is not None:
                     self._sample_later(connector_id)
 
+    def clock_changed(self) -> None:
+        """The clock was set: the next clock-aligned moment is another one."""
+        self.start()
+
     def triggered(self, connector_id: int) -> MeterValue | None:
         """What TriggerMessage asks for: the measurands of MeterValuesSampledData, now (errata v4.0 §3.46)."""
-        return measure(self._read(connector_id), self._items("MeterValuesSampledData"), ReadingContext.TRIGGER)
+        return self._sent(connector_id, "MeterValuesSampledData", self._read(connector_id), ReadingContext.TRIGGER)
+
+    def measured(
+        self, connector_id: int, name: str, reading: MeterReading, context: ReadingContext
+    ) -> MeterValue | None:
+        """A reading in the measurands of the list `name`; None when it is empty, or has nothing to tell.
+
+        Amounts of an interval count from the last reading of that list; from the begin of the transaction for the
+        first of a sampled list.
+        """
+        if context is ReadingContext.TRANSACTION_BEGIN:
+            self._last |= {(connector_id, sampled): reading for sampled in _SAMPLED}
+        since = self._last.get((connector_id, name))
+        if context is not ReadingContext.TRIGGER:
+            self._last[connector_id, name] = reading
+        return measure(reading, self._context.configuration.items(name), context, since)
 
     def _sample_later(self, connector_id: int) -> None:
         interval = self._context.configuration.integer("MeterValueSampleInterval")
@@ -188,10 +125,9 @@ class Metering:
             return
         with self._commit():
             reading = self._read(connector_id)
-            sent = measure(reading, self._items("MeterValuesSampledData"), ReadingContext.SAMPLE_PERIODIC)
-            kept = measure(
-                reading, self._context.configuration.items("StopTxnSampledData"), ReadingContext.SAMPLE_PERIODIC
-            )
+            context = ReadingContext.SAMPLE_PERIODIC
+            sent = self._sent(connector_id, "MeterValuesSampledData", reading, context)
+            kept = self.measured(connector_id, "StopTxnSampledData", reading, context)
             self._record(connector_id, key, sent, kept)
         self._sample_later(connector_id)
 
@@ -204,10 +140,8 @@ class Metering:
                 continue
             with self._commit():
                 reading = msgspec.structs.replace(self._read(connector_id), taken_at=moment)
-                sent = measure(reading, self._items("MeterValuesAlignedData"), ReadingContext.SAMPLE_CLOCK)
-                kept = measure(
-                    reading, self._context.configuration.items("StopTxnAlignedData"), ReadingContext.SAMPLE_CLOCK
-                )
+                sent = self._sent(connector_id, "MeterValuesAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
+                kept = self.measured(connector_id, "StopTxnAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
                 self._record(connector_id, key, sent, kept)
         # A timer may fire a rounding error early; the same moment must not come twice.
         self.start(after=moment)
@@ -216,9 +150,11 @@ class Metering:
         # The register is kept and the message queued in one commit.
         return self._context.store.atomically()
 
-    def _items(self, name: str) -> list[str]:
+    def _sent(self, connector_id: int, name: str, reading: MeterReading, context: ReadingContext) -> MeterValue | None:
         """With an interval set, an empty list means the register (§9.1.17)."""
-        return self._context.configuration.items(name) or [Measurand.ENERGY_ACTIVE_IMPORT_REGISTER.value]
+        if self._context.configuration.items(name):
+            return self.measured(connector_id, name, reading, context)
+        return measure(reading, [Measurand.ENERGY_ACTIVE_IMPORT_REGISTER.value], context)
 
     def _cancel_aligned(self) -> None:
         if self._aligned is not None:

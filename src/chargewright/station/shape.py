@@ -7,7 +7,7 @@ from chargewright.pics.enumerations import Cable, CertificationProfile, Current,
 from chargewright.pics.station import ConnectorShape, StationPics
 from chargewright.protocol.v16.actions import FeatureProfile
 from chargewright.station.hardware.interface import Outlet
-from chargewright.station.meter import supported_measurands
+from chargewright.station.measurands import supported_measurands
 from chargewright.station.product import (
     Bounds,
     FirmwareManagement,

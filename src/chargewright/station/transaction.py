@@ -10,7 +10,7 @@ import msgspec
 from chargewright.errors import LocalProtocolError
 from chargewright.protocol.v16.actions import ACTIONS
 from chargewright.protocol.v16.base import UNSET, Message, Timestamp
-from chargewright.protocol.v16.coding import decode, encode
+from chargewright.protocol.v16.coding import decode
 from chargewright.protocol.v16.core import (
     MeterValuesRequest,
     Reason,
@@ -23,14 +23,15 @@ from chargewright.protocol.v16.datatypes import IdTagInfo, MeterValue, ReadingCo
 from chargewright.station.context import Authorization, Context
 from chargewright.station.hardware.interface import MeterReading
 from chargewright.station.store import QueuedMessage, StoredTransaction
+from chargewright.station.transaction_data import TransactionData
 
 __all__ = ["TRANSITIONS", "Measure", "TransactionCue", "TransactionState", "Transactions"]
 
 # Errata v4.0 §3.18: what stands for the id of a transaction whose start was never answered.
 UNKNOWN_TRANSACTION_ID: Final = -1
 
-# Renders a reading as a MeterValue of the given measurands, None when there is nothing to tell.
-Measure = Callable[[MeterReading, list[str], ReadingContext], MeterValue | None]
+# Renders a reading of a connector in the measurands of a list, None when there is nothing to tell.
+Measure = Callable[[int, str, MeterReading, ReadingContext], MeterValue | None]
 
 
 class TransactionState(enum.Enum):
@@ -80,15 +81,6 @@ def next_state(state: TransactionState, cue: TransactionCue) -> TransactionState
         raise LocalProtocolError(f"a transaction is {state.value}: {cue.value} cannot happen") from None
 
 
-class _Stamp(msgspec.Struct):
-    """As much of a kept MeterValue as thinning out needs."""
-
-    timestamp: str
-
-
-_STAMP: Final = msgspec.json.Decoder(_Stamp)
-
-
 class Put(Protocol):
     """Appends a message to the durable queue."""
 
@@ -115,6 +107,7 @@ class Transactions:
         self._store = context.store
         self._put = put
         self._measure = measure
+        self._data = TransactionData(context)
         self._start_judged = start_judged
         self._id_tag_judged = id_tag_judged
 
@@ -137,7 +130,8 @@ class Transactions:
                 reading.taken_at,
                 reading.register_wh,
             )
-            self._keep_sample(transaction.key, reading, "StopTxnSampledData", ReadingContext.TRANSACTION_BEGIN)
+            begin = self._measure(connector_id, "StopTxnSampledData", reading, ReadingContext.TRANSACTION_BEGIN)
+            self._data.keep(transaction.key, begin)
             request = StartTransactionRequest(
                 connector_id=connector_id,
                 id_tag=authorization.id_tag,
@@ -152,7 +146,9 @@ class Transactions:
     def stop(self, key: int, reason: Reason, id_tag: str | None, reading: MeterReading) -> None:
         """Close a transaction: on disk, with its StopTransaction queued (§4.10)."""
         with self._store.atomically():
-            self._keep_sample(key, reading, "StopTxnSampledData", ReadingContext.TRANSACTION_END)
+            connector_id = self._store.transaction(key).connector_id
+            end = self._measure(connector_id, "StopTxnSampledData", reading, ReadingContext.TRANSACTION_END)
+            self._data.keep(key, end)
             self._close(key, reason, id_tag, reading.taken_at, reading.register_wh)
 
     # What the meter asks.
@@ -174,8 +170,7 @@ class Transactions:
                 )
                 self._put("MeterValues", request, key)
             if kept is not None and key is not None:
-                self._store.add_sample(key, encode(kept))
-                self._thin_samples(key)
+                self._data.keep_or_thin(key, kept)
 
     # What the queue asks (TransactionMessages).
 
@@ -279,7 +274,7 @@ class Transactions:
             transaction_id=UNKNOWN_TRANSACTION_ID,
             id_tag=UNSET if id_tag is None else id_tag,
             reason=reason,
-            transaction_data=[decode(MeterValue, payload) for _, payload in self._store.samples(key)] or UNSET,
+            transaction_data=self._data.take(key) or UNSET,
         )
         self._move(transaction, TransactionCue.STOPPED, transaction.transaction_id)
         self._store.set_meta("transactions_completed", str(self.completed + 1))
@@ -294,21 +289,3 @@ class Transactions:
         state = next_state(TransactionState(transaction.state), cue)
         self._store.update_transaction(transaction.key, state=state.value, transaction_id=transaction_id)
         return state
-
-    def _keep_sample(self, key: int, reading: MeterReading, configured_by: str, context: ReadingContext) -> None:
-        meter_value = self._measure(reading, self._context.configuration.items(configured_by), context)
-        if meter_value is not None:
-            self._store.add_sample(key, encode(meter_value))
-
-    def _thin_samples(self, key: int) -> None:
-        """Drop the intermediate sample that is missed least while there are too many (errata v4.0 §3.89).
-
-        That is the one with the nearest neighbours, so that what is left is spread evenly; first and last stay.
-        """
-        samples = self._store.samples(key)
-        # One place is kept for the end values.
-        if len(samples) < self._context.configuration.integer("StopTransactionMaxMeterValues") or len(samples) < 3:
-            return
-        moments = [datetime.fromisoformat(_STAMP.decode(payload).timestamp) for _, payload in samples]
-        least_missed = min(range(1, len(samples) - 1), key=lambda index: moments[index + 1] - moments[index - 1])
-        self._store.remove_sample(samples[least_missed][0])
