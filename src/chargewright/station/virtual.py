@@ -8,16 +8,21 @@ from random import Random
 from urllib.parse import quote
 
 from chargewright.clock import Clock
+from chargewright.file_transfer.transfers import FileTransfers
 from chargewright.protocol.v16.core import Reason
 from chargewright.station.dialect import Dialect
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.simulated import SimulatedConnector
+from chargewright.station.hardware.simulated_firmware import SimulatedFirmware
+from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
 from chargewright.station.network import SimulatedNetwork
 from chargewright.station.product import Product
+from chargewright.station.security_profile import Provisioning
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 from chargewright.station.station import Station
 from chargewright.station.store import StationStore
 from chargewright.station.tally import Tally
+from chargewright.station.upkeep import MemoryShelf, Shelf, Upkeep
 from chargewright.transport.choice import Connect
 
 __all__ = ["VirtualStation", "store_path"]
@@ -32,7 +37,8 @@ class VirtualStation:
     """`station` and what stands around it: vehicles that can be plugged in, tags that can be shown.
 
     Made inside the running event loop. `store` belongs to the caller. Given `connectors`, their hardware lives on:
-    that is how a station looks after a power cut.
+    that is how a station looks after a power cut. `transfers` are its ways for files (None: real ones), `shelf` is
+    where a firmware image lies (None: in memory); `firmware.failing` makes installations go wrong.
     """
 
     def __init__(
@@ -47,10 +53,18 @@ class VirtualStation:
         random: Random,
         delay_seconds: Callable[[int, Random], float],
         password: bytes | None = None,
+        provisioning: Provisioning | None = None,
         connectors: Sequence[SimulatedConnector] | None = None,
         spoken: frozenset[Dialect] = frozenset(),
         tally: Tally | None = None,
+        delays: HardwareDelays = NO_DELAYS,
+        transfers: FileTransfers | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
+        self._delays = delays
+        self.firmware = SimulatedFirmware(store.records("firmware_slots"), product.firmware_version)
+        self.shelf = MemoryShelf() if shelf is None else shelf
+        upkeep = Upkeep(FileTransfers(clock) if transfers is None else transfers, self.shelf, self.firmware)
         self.network = SimulatedNetwork(connect)
         self._clock = clock
         self._store = store
@@ -76,8 +90,10 @@ class VirtualStation:
             random=random,
             delay_seconds=delay_seconds,
             password=password,
+            provisioning=provisioning,
             spoken=spoken,
             tally=tally,
+            upkeep=upkeep,
         )
         self.station = self._make_station()
         self.station.on_change = self.tell
@@ -139,21 +155,22 @@ class VirtualStation:
 
     def show_tag(self, id_tag: str, connector_id: int | None = None) -> None:
         """Hold a tag before the reader."""
-        self.station.show_tag(id_tag, connector_id)
+        if self.has_power:
+            self.station.show_tag(id_tag, connector_id)
         self.tell()  # It may have freed a cable, and no status tells that.
 
     def stop_charging(self) -> None:
         """All who charge stop at the station: Local, or Other where the product has no such stop."""
-        self.station.end_transactions(Reason.LOCAL if self._has_local_stop else Reason.OTHER)
+        if self.has_power:
+            self.station.end_transactions(Reason.LOCAL if self._has_local_stop else Reason.OTHER)
 
     def look(self, connector_id: int) -> ConnectorSnapshot:
         """What the display of a connector shows."""
-        return self.station.snapshot().connectors[connector_id - 1]
+        return self.station.look(connector_id)
 
     def is_online(self) -> bool:
         """Whether the CSMS can be asked now: connected, and accepted."""
-        snapshot = self.station.snapshot()
-        return snapshot.is_connected and snapshot.is_accepted
+        return self.station.is_online
 
     async def wait_until(self, is_true: Callable[[], bool], timeout_seconds: float = math.inf) -> bool:
         """Wait until something visible has happened; returns whether it did in time."""
@@ -173,6 +190,10 @@ class VirtualStation:
             asyncio.get_running_loop().call_later,
             register_wh=register_wh,
             keep=lambda register_wh: self._store.set_register(number, register_wh, self._clock.now()),
+            delays=self._delays,
+            resolution_wh=product.meter_resolution_wh,
+            voltage_v=product.nominal_voltage_v,
+            frequency_hz=product.mains_frequency_hz,
         )
 
     def tell(self) -> None:
