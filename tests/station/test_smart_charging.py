@@ -1,21 +1,26 @@
 """Charging profiles as a station obeys them: asked over the wire, in virtual time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.station.bench import Bench
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
+from chargewright.charging_profiles.installed_profile import InstalledProfile
+from chargewright.charging_profiles.profile_set import ProfileSet
 from chargewright.errors import ConfigurationError
 from chargewright.protocol.v16.core import Reason
-from chargewright.station.hardware.interface import Outlet
+from chargewright.station.hardware.interface import NO_OFFER, Offer, Outlet
 from chargewright.station.product import Product, SmartCharging
 from chargewright.station.smart_charging import SmartCharging as Block
 from chargewright.station.store import StationStore
+from chargewright.station.transaction import RUNNING
 
 ACCEPTED, REJECTED, UNKNOWN = {"status": "Accepted"}, {"status": "Rejected"}, {"status": "Unknown"}
 MAXIMUM, DEFAULT, TX = "ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"
@@ -521,7 +526,7 @@ def test_a_clock_that_was_set_is_noticed_when_told() -> None:
 VECTORS = [("A", 1, SOCKET, BOTH), ("W", 1000, DC_CABLE, WATTS)]
 
 
-def scaled(periods: dict[int, float], factor: int) -> dict[int, float]:
+def scaled(periods: Mapping[int, float], factor: int) -> dict[int, float]:
     return {begin: limit * factor for begin, limit in periods.items()}
 
 
@@ -617,3 +622,150 @@ def test_composite_schedules_that_cannot_be_told() -> None:
         assert wrong[0] == "PropertyConstraintViolation"
 
     live(main, made())
+
+
+# What holds whatever happens.
+
+CONNECTORS = (1, 2)
+MANY = {
+    switches: SmartCharging(
+        units=("A", "W"), max_stack_level=2, max_periods=6, max_profiles=9, switches_3_to_1_phase=switches
+    )
+    for switches in (False, True)
+}
+installs = st.fixed_dictionaries(
+    {
+        "do": st.just("install"),
+        "connector_id": st.integers(0, 2),
+        "purpose": st.sampled_from([MAXIMUM, DEFAULT, TX]),
+        "limits": st.lists(st.sampled_from([0, 5, 6, 8, 10, 13.3, 16, 20, 32, 40, 64]), min_size=1, max_size=4),
+        "every": st.integers(1, 40),
+        "level": st.integers(0, 2),
+        "unit": st.sampled_from("AW"),
+        "kind": st.sampled_from(["Absolute", "Relative"]),
+        "phases": st.sampled_from([None, 1, 3]),
+        "duration": st.sampled_from([None, 30, 90]),
+        "start": st.integers(-30, 30),
+        "valid_for": st.sampled_from([None, None, 45]),
+    }
+)
+others = st.fixed_dictionaries(
+    {
+        "do": st.sampled_from(["clear", "begin", "begin", "end", "wait", "wait", "cut"]),
+        "connector_id": st.sampled_from(CONNECTORS),
+        "purpose": st.sampled_from([None, MAXIMUM, DEFAULT, TX]),
+        "seconds": st.integers(1, 60),
+        "soc": st.sampled_from([0.2, 0.2, 0.99]),
+    }
+)
+
+
+class Auditor:
+    """Holds what the hardware is offered against what is on disk, at every offer and whenever asked."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.offers = dict.fromkeys(CONNECTORS, NO_OFFER)
+        self.checks = 0
+        for number, connector in enumerate(world.virtual.connectors, start=1):
+            connector.offer = self._watching(number, connector.offer)  # type: ignore[method-assign,assignment]  # watched
+
+    def _watching(self, number: int, pass_on: Callable[[Offer], None]) -> Callable[[Offer], None]:
+        def offer(offer: Offer) -> None:
+            before, self.offers[number] = self.offers[number], offer
+            self.check(number)
+            if offer.power_w > before.power_w or offer.current_a > before.current_a:
+                self.check(0)
+            pass_on(offer)
+
+        return offer
+
+    def check(self, number: int) -> None:
+        """One connector against its own limits, or with 0 the sum of all against the maximum."""
+        self.checks += 1
+        store, now = self.world.store, self.world.clock.now_microseconds()
+        kept = [InstalledProfile.decoded(text) for _, text in store.records("charging_profile").items()]
+        profiles = ProfileSet(installed=kept)
+        since = {
+            item.connector_id: round(item.started_at.timestamp() * 1_000_000)
+            for item in store.transactions()
+            if item.state in {state.value for state in RUNNING}
+        }
+        limit = profiles.limit_at(number, now, since.get(number))
+        asked = CONNECTORS if number == 0 else (number,)
+        for unit in ("A", "W"):
+            bound = limit.amperes if unit == "A" else limit.watts
+            assert bound is None or sum(self._taken(item, unit) for item in asked) <= float(bound) + 1e-6
+        if number and limit.phases == 1:
+            # What is for one phase is no more in three.
+            most = float("inf") if limit.amperes is None else float(limit.amperes) * 230
+            assert self._taken(number, "W") <= most + 1e-6
+
+    def _taken(self, number: int, unit: str) -> float:
+        offer = self.offers[number]
+        if self.world.product.outlets[number - 1].is_dc:
+            return offer.power_w if unit == "W" else offer.power_w / 690
+        return offer.current_a if unit == "A" else min(offer.power_w, offer.current_a * offer.phases * 230)
+
+    def check_all(self) -> None:
+        for number in (*CONNECTORS, 0):
+            self.check(number)
+
+
+async def act(world: World, auditor: Auditor, deed: dict[str, Any], number: int) -> None:
+    connector_id = deed["connector_id"]
+    match deed["do"]:
+        case "install":
+            factor = 1 if deed["unit"] == "A" else 690
+            until = (world.clock.now() + timedelta(seconds=deed["valid_for"] or 0)).isoformat()
+            answer = await install(
+                world,
+                connector_id,
+                deed["purpose"],
+                {place * deed["every"]: limit * factor for place, limit in enumerate(deed["limits"])},
+                number=number,
+                chargingProfileKind=deed["kind"],
+                **{name: deed[name] for name in ("level", "unit", "phases", "duration", "start")},
+                **({} if deed["valid_for"] is None else {"validTo": until}),
+            )
+            assert answer in (ACCEPTED, REJECTED)
+        case "clear":
+            which = {} if deed["purpose"] is None else {"chargingProfilePurpose": deed["purpose"]}
+            await world.csms.call("ClearChargingProfile", **which)
+        case "begin":
+            if world.virtual.connectors[connector_id - 1].vehicle is None:
+                await charge(world, connector_id, soc=deed["soc"])
+        case "end":
+            world.virtual.station.end_transactions(Reason.LOCAL, connector_id)
+            await asyncio.sleep(1)
+            if world.virtual.connectors[connector_id - 1].vehicle is not None:
+                world.virtual.unplug(connector_id)
+        case "wait":
+            for _ in range(deed["seconds"]):
+                await asyncio.sleep(0.5)
+                auditor.check_all()
+                await asyncio.sleep(0.5)
+        case "cut":
+            await world.cut_power()
+            await asyncio.sleep(1)
+            await world.restart()
+            await world.csms.expect("StatusNotification", 3)
+
+
+@settings(max_examples=60)
+@given(st.lists(installs | others, min_size=3, max_size=14), st.booleans(), st.sampled_from([SOCKET, DC_CABLE]))
+def test_no_vehicle_is_ever_offered_more_than_is_allowed(
+    deeds: list[dict[str, Any]], switches: bool, other: Outlet
+) -> None:
+    async def main(world: World) -> None:
+        auditor = Auditor(world)
+        await world.boot()
+        for number, deed in enumerate(deeds):
+            await act(world, auditor, deed, number)
+            # Half a second later, so that nothing changes at the very instant of the look.
+            await asyncio.sleep(0.5)
+            auditor.check_all()
+            await asyncio.sleep(0.5)
+        assert auditor.checks >= 3 * len(deeds)
+
+    live(main, made(SOCKET, other, smart_charging=MANY[switches]))
