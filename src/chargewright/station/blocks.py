@@ -8,6 +8,7 @@ import msgspec
 from chargewright.protocol.v16.base import UNSET, Message
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus, IdTagInfo
+from chargewright.protocol.v16.security import CertificateUse
 from chargewright.station.authorization import Authorizer
 from chargewright.station.authorization_cache import AuthorizationCache
 from chargewright.station.availability import StationAvailability
@@ -15,6 +16,7 @@ from chargewright.station.boot import Boot
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
 from chargewright.station.context import Admission, Caller, Context, StatusReport, TransactionLog
+from chargewright.station.diagnostics_log import LogEntry
 from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, TagReader
 from chargewright.station.heartbeat import Heartbeat
 from chargewright.station.local_access import LocalAccess
@@ -28,6 +30,7 @@ from chargewright.station.security_profile import Provisioning
 from chargewright.station.smart_charging import LimitedLog, SmartCharging
 from chargewright.station.status_notification import StatusNotifications
 from chargewright.station.stored_tag import StoredTag
+from chargewright.station.timing import Pace
 from chargewright.station.transaction import Transactions
 from chargewright.station.upkeep import Upkeep
 
@@ -113,6 +116,7 @@ class Blocks:
         self.access: Final = LocalAccess(context, self.connectors, self.admission, self.authorizer)
         if tag_reader is not None:
             tag_reader.on_tag = self.access.show
+        self.pace: Final = Pace(context)
         self.heartbeat: Final = Heartbeat(context, ways.last_sent)
         self.maintenance: Final = None if upkeep is None else self._maintenance(upkeep)
         configuration.changed = self._configuration_changed
@@ -166,6 +170,7 @@ class Blocks:
     def stand_still(self) -> None:
         """Send nothing more of our own accord; what is on disk stays."""
         self.heartbeat.stop()
+        self.pace.stop()
         self.metering.stop()
         self.queue.stop()
         self.reservations.stop()
@@ -201,8 +206,15 @@ class Blocks:
             self.connectors,
             self.ways.restart,
             self.statuses.wait_until_told,
-            manufacturer_roots=lambda: (),
-            security_log=lambda oldest, latest: (),
+            manufacturer_roots=lambda: [
+                root.certificate
+                for root in self.security.store.roots(CertificateUse.MANUFACTURER_ROOT_CERTIFICATE)
+                if not root.is_fallback
+            ],
+            security_log=lambda oldest, latest: (
+                LogEntry(entry.timestamp, entry.kind, {"techInfo": entry.tech_info} if entry.tech_info else {})
+                for entry in self.security.events.entries(oldest, latest)
+            ),
         )
 
     def _tell_access(self, report: StatusReport) -> None:

@@ -18,20 +18,24 @@ __all__ = ["served"]
 def served(blocks: Blocks) -> Mapping[str, Serve]:
     """The actions that this station serves, by name; the others it refuses with NotSupported."""
     offered = _core(blocks)
-    product = blocks.context.product
+    product, maintenance = blocks.context.product, blocks.maintenance
     if product.has_remote_trigger:
         offered |= {"TriggerMessage": _remote_trigger(blocks).trigger_message}
     if product.security is not None:
-        offered |= blocks.security.served(_remote_trigger(blocks).trigger_message)
+        offered |= blocks.security.served(
+            _remote_trigger(blocks).trigger_message,
+            firmware_status=None if maintenance is None else maintenance.trigger_signed_firmware_status,
+            log_status=None if maintenance is None else maintenance.trigger_log_status,
+        )
     if blocks.local_list is not None:
         offered |= _local_auth_list(blocks.local_list)
     if product.reservations is not None:
         offered |= _reservation(blocks)
     if blocks.smart_charging is not None:
         offered |= _smart_charging(blocks.smart_charging)
-    if blocks.maintenance is not None:
-        offered |= blocks.maintenance.served
-    return offered
+    if maintenance is not None:
+        offered |= maintenance.served
+    return blocks.pace.paced(offered)
 
 
 def _core(blocks: Blocks) -> dict[str, Serve]:

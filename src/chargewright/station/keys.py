@@ -249,6 +249,11 @@ KEYS: Final[tuple[Key, ...]] = (
     *_measurands("StopTxnAlignedData", ""),
     *_measurands("StopTxnSampledData", ""),
     Key("SupportedFeatureProfiles", _profiles),
+    Key(
+        "SupportedFileTransferProtocols",
+        lambda product: ",".join(protocol.upper() for protocol in product.file_transfer_protocols),
+        exists=lambda product: bool(product.file_transfer_protocols),
+    ),
     _number("TransactionMessageAttempts", 3, 1),
     _number("TransactionMessageRetryInterval", 60, 0),
     Key(

@@ -8,10 +8,12 @@ from random import Random
 from urllib.parse import quote
 
 from chargewright.clock import Clock
+from chargewright.file_transfer.choice import TransferTools
 from chargewright.file_transfer.transfers import FileTransfers
 from chargewright.protocol.v16.core import Reason
 from chargewright.station.dialect import Dialect
 from chargewright.station.ev.vehicle import Vehicle
+from chargewright.station.file_trust import trust_of
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.hardware.simulated_firmware import SimulatedFirmware
 from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
@@ -64,7 +66,7 @@ class VirtualStation:
         self._delays = delays
         self.firmware = SimulatedFirmware(store.records("firmware_slots"), product.firmware_version)
         self.shelf = MemoryShelf() if shelf is None else shelf
-        upkeep = Upkeep(FileTransfers(clock) if transfers is None else transfers, self.shelf, self.firmware)
+        upkeep = Upkeep(_transfers(clock, store) if transfers is None else transfers, self.shelf, self.firmware)
         self.network = SimulatedNetwork(connect)
         self._clock = clock
         self._store = store
@@ -204,3 +206,7 @@ class VirtualStation:
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+
+def _transfers(clock: Clock, store: StationStore) -> FileTransfers:
+    return FileTransfers(clock, TransferTools(trust=trust_of(store)))
