@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
+from chargewright.errors import LocalProtocolError
+from chargewright.station.product import LocalList
+
 
 def tag_info(parents: dict[str, str | None]) -> Any:
     def answer(payload: dict[str, Any]) -> Any:
@@ -126,3 +129,207 @@ def test_products_without_local_start_or_stop_leave_it_to_the_csms() -> None:
         assert world.csms.of("StopTransaction") == []
 
     live(main, product(has_local_start=False, has_local_stop=False))
+
+
+FAMILY = {"status": "Accepted", "parentIdTag": "FAMILY"}
+
+
+@pytest.mark.parametrize("is_online", [True, False])
+def test_the_list_stops_within_the_group_and_nobody_is_asked(is_online: bool) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        entries = [{"idTag": name, "idTagInfo": FAMILY} for name in ("A", "B")]
+        entries += [{"idTag": "C", "idTagInfo": FAMILY | {"parentIdTag": "OTHERS"}}]
+        entries += [{"idTag": "D", "idTagInfo": FAMILY | {"status": "Blocked"}}]
+        await world.csms.call("SendLocalList", listVersion=1, updateType="Full", localAuthorizationList=entries)
+        await world.change("LocalPreAuthorize", "true")
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("A")
+        await world.csms.expect("StartTransaction")
+        if not is_online:
+            world.csms.cut()
+        for id_tag, is_stopped in (("C", False), ("D", False), ("B", True)):
+            world.virtual.show_tag(id_tag)
+            await asyncio.sleep(5)
+            assert world.virtual.look(1).has_transaction is not is_stopped
+        world.csms.is_reachable = True
+        assert (await world.csms.expect("StopTransaction"))["idTag"] == "B"
+        assert [payload["idTag"] for payload in world.csms.of("Authorize")] == (["D"] if is_online else [])
+
+    live(main, product(local_list=LocalList(10, 10)))
+
+
+def test_the_cache_stops_within_the_group_whatever_local_pre_authorize_says() -> None:
+    async def main(world: World) -> None:
+        # Each answer tells all that there is to know of a tag: one without a group would take it away.
+        world.csms.answers |= {
+            "Authorize": {"idTagInfo": FAMILY},
+            "StartTransaction": {"idTagInfo": FAMILY, "transactionId": 7},
+        }
+        await world.boot()
+        for id_tag in ("B", "A"):
+            world.virtual.plug(1, car())
+            world.virtual.show_tag(id_tag)
+            await asyncio.sleep(5)
+            if id_tag == "B":
+                world.virtual.show_tag("B")
+                await asyncio.sleep(5)
+                world.virtual.unplug(1)
+        assert len(world.csms.of("Authorize")) == 2
+        world.virtual.show_tag("B")
+        assert (await world.csms.expect("StopTransaction", 2))["idTag"] == "B"
+        assert len(world.csms.of("Authorize")) == 2
+
+    live(main, product(has_authorization_cache=True))
+
+
+def test_a_group_that_start_transaction_tells_of_may_stop() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        await world.change("AuthorizeRemoteTxRequests", "false")
+        csms.answers["StartTransaction"] = {"idTagInfo": FAMILY, "transactionId": 5}
+        csms.answers["Authorize"] = {"idTagInfo": FAMILY}
+        world.virtual.plug(1, car())
+        await csms.call("RemoteStartTransaction", idTag="APP", connectorId=1)
+        await csms.expect("StartTransaction")
+        await asyncio.sleep(5)
+        world.virtual.show_tag("CARD")
+        assert (await csms.expect("StopTransaction"))["idTag"] == "CARD"
+
+    live(main)
+
+
+def test_the_cable_of_a_refused_tag_goes_to_its_group_without_asking() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        entries = [{"idTag": "B", "idTagInfo": FAMILY}]
+        await csms.call("SendLocalList", listVersion=1, updateType="Full", localAuthorizationList=entries)
+        csms.answers["Authorize"] = {"idTagInfo": FAMILY}
+        csms.answers["StartTransaction"] = {"idTagInfo": FAMILY | {"status": "Invalid"}, "transactionId": 5}
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("A")
+        assert (await csms.expect("StopTransaction"))["reason"] == "DeAuthorized"
+        assert world.virtual.is_locked(1)
+        world.virtual.show_tag("B")
+        await asyncio.sleep(5)
+        assert not world.virtual.is_locked(1)
+        assert [payload["idTag"] for payload in csms.of("Authorize")] == ["A"]
+
+    live(main, product(local_list=LocalList(10, 10)))
+
+
+def test_of_two_that_are_plugged_in_the_tag_means_the_later_one() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        for number in (2, 1):
+            world.virtual.plug(number, car())
+            await asyncio.sleep(1)
+        world.virtual.show_tag("TAG")
+        assert (await world.csms.expect("StartTransaction"))["connectorId"] == 1
+
+    live(main, product(SOCKET, SOCKET, has_one_reader=True))
+
+
+def test_who_plugged_in_and_went_away_does_not_get_the_next_card() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("ConnectionTimeOut", "60")
+        world.virtual.plug(1, car())
+        await asyncio.sleep(61)
+        assert world.csms.statuses(1)[-1] == "Finishing"
+        world.virtual.show_tag("TAG")
+        await asyncio.sleep(1)
+        assert world.csms.statuses(2)[-1] == "Preparing"
+        world.virtual.plug(2, car())
+        assert (await world.csms.expect("StartTransaction"))["connectorId"] == 2
+
+    live(main, product(SOCKET, SOCKET, has_one_reader=True))
+
+
+SELECTING = product(DC_CABLE, DC_CABLE, has_one_reader=True, requires_connector_selection=True)
+
+
+def test_a_chosen_connector_waits_for_the_tag_for_a_while() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("ConnectionTimeOut", "60")
+        access = world.virtual.station._blocks.access
+        for number in (1, 2):
+            world.virtual.plug(number, car())
+        access.select_connector(1)
+        await asyncio.sleep(61)
+        world.virtual.show_tag("LATE")
+        await asyncio.sleep(5)
+        assert world.csms.of("Authorize") == []
+        access.select_connector(1)
+        access.select_connector(2)
+        world.virtual.show_tag("TAG")
+        assert (await world.csms.expect("StartTransaction"))["connectorId"] == 2
+        # Chosen once is chosen for one tag.
+        world.virtual.show_tag("OTHER")
+        await asyncio.sleep(5)
+        assert len(world.csms.of("Authorize")) == 1
+        with pytest.raises(LocalProtocolError, match="connector 3 cannot be chosen"):
+            access.select_connector(3)
+
+    live(main, SELECTING)
+
+
+VENDING = product(SOCKET, free_vending_tag="FREE")
+
+
+def test_with_free_vending_the_plug_starts_and_nobody_is_asked() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        assert (await world.csms.expect("StartTransaction"))["idTag"] == "FREE"
+        assert world.csms.of("Authorize") == []
+        world.virtual.stop_charging()
+        await world.csms.expect("StopTransaction")
+        # Plugged in still, it does not start again.
+        await asyncio.sleep(60)
+        assert world.virtual.look(1).status.value == "Finishing"
+        world.virtual.unplug(1)
+        await asyncio.sleep(1)
+        world.virtual.plug(1, car())
+        await world.csms.expect("StartTransaction", 2)
+
+    live(main, VENDING)
+
+
+def test_free_vending_goes_on_offline_and_obeys_a_csms_that_refuses() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        csms.answers["StartTransaction"] = {"idTagInfo": {"status": "Blocked"}, "transactionId": 5}
+        await world.boot()
+        csms.cut()
+        await asyncio.sleep(5)
+        world.virtual.plug(1, car())
+        await asyncio.sleep(60)
+        assert world.virtual.look(1).power_w > 0
+        csms.is_reachable = True
+        assert (await csms.expect("StopTransaction"))["reason"] == "DeAuthorized"
+        await asyncio.sleep(60)
+        assert len(csms.of("StartTransaction")) == 1
+
+    live(main, VENDING)
+
+
+def test_free_vending_starts_for_a_vehicle_that_was_there_before_and_not_out_of_service() -> None:
+    async def main(world: World) -> None:
+        world.virtual.plug(1, car())
+        await world.boot()
+        await world.csms.expect("StartTransaction")
+        world.virtual.stop_charging()
+        await world.csms.expect("StopTransaction")
+        world.virtual.unplug(1)
+        await world.csms.call("ChangeAvailability", connectorId=1, type="Inoperative")
+        world.virtual.plug(1, car())
+        await asyncio.sleep(60)
+        assert len(world.csms.of("StartTransaction")) == 1
+        await world.csms.call("ChangeAvailability", connectorId=1, type="Operative")
+        await world.csms.expect("StartTransaction", 2)
+
+    live(main, VENDING)
