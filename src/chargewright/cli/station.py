@@ -46,6 +46,10 @@ _Driver = Annotated[
 _IdTag = Annotated[
     list[str] | None, typer.Option(help="Id tag of the drivers, 20 characters at most; may be given several times.")
 ]
+_FreeVending = Annotated[
+    str | None,
+    typer.Option(metavar="TAG", help="No reader: whoever plugs in charges, with this id tag (20 characters at most)."),
+]
 _Speed = Annotated[float, typer.Option(help="Divides battery sizes and the drivers' waiting times.")]
 _Vendor = Annotated[str | None, typer.Option(help="Introduce yourself as this vendor.")]
 _Model = Annotated[str | None, typer.Option(help="Introduce yourself as this model.")]
@@ -71,6 +75,7 @@ def run(
     password_file: _PasswordFile = None,
     driver: _Driver = DriverChoice.AUTO,
     id_tag: _IdTag = None,
+    free_vending: _FreeVending = None,
     speed: _Speed = 1.0,
     vendor: _Vendor = None,
     model: _Model = None,
@@ -104,6 +109,7 @@ def run(
             data=data,
             password=_password(password_env, password_file),
             id_tags=tuple(id_tag) if id_tag else DEFAULT_ID_TAGS,
+            free_vending=free_vending,
             drivers=driver.value,
             speed=speed,
             seed=secrets.randbits(32) if seed is None else seed,

@@ -18,8 +18,9 @@ from chargewright.errors import ChargewrightError, ConfigurationError
 from chargewright.pics.loading import load
 from chargewright.pics.station import StationPics
 from chargewright.station.dialect import dialects
-from chargewright.station.ev.driver import Driver, Habits, IdTagPool
+from chargewright.station.ev.driver import Driver, Habits, Hands, IdTagPool
 from chargewright.station.ev.remote_driver import RemoteDriver
+from chargewright.station.ev.vending import VendingHands
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
 from chargewright.station.shape import product_of
@@ -52,6 +53,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a station process needs. `password` is raw bytes (None: none is sent); `for_seconds` None: until a signal.
 
     `pics` is the name of a built-in PICS or a path; `id_tags` are those of the drivers where they are `auto`.
+    `free_vending` is the tag with which everybody charges who plugs in, without a reader.
     With `remote` they come when the CSMS lets somebody in; with `none` nobody comes. `dialects` are names of `Dialect`.
     """
 
@@ -68,6 +70,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     for_seconds: float | None = None
     transport: str = "picows"
+    free_vending: str | None = None
     dialects: tuple[str, ...] = ()
     log_level: str = "info"
 
@@ -132,7 +135,11 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
     for id_tag in settings.id_tags:
         if not 0 < len(id_tag) <= ID_TAG_LENGTH:
             raise ConfigurationError("--id-tag", "", id_tag, f"1 to {ID_TAG_LENGTH} characters")
+    if settings.free_vending is not None and not 0 < len(settings.free_vending) <= ID_TAG_LENGTH:
+        raise ConfigurationError("--free-vending", "", settings.free_vending, f"1 to {ID_TAG_LENGTH} characters")
     product = product_from(settings.pics, settings.vendor, settings.model)
+    if settings.free_vending is not None:
+        product = msgspec.structs.replace(product, free_vending_tag=settings.free_vending)
     connect = implementation(settings.transport).connect
     _make_directory(settings.data)
     # One seed, one life: each die has its own stream, so that one more roll here changes nothing there.
@@ -186,7 +193,12 @@ def _drivers(settings: RunSettings, virtual: VirtualStation) -> list[AnyDriver]:
     if not settings.id_tags:
         raise ConfigurationError("--id-tag", "", "", "at least one id tag for the drivers, or --driver remote or none")
     pool = IdTagPool(settings.id_tags)
-    return [Driver(virtual, number, habits, dice[number], pool=pool, speed=settings.speed) for number in numbers]
+    hands: Hands = virtual
+    if settings.free_vending is not None:
+        # Nobody has a tag to show before the plug.
+        hands = VendingHands(virtual, virtual.stop_charging)
+        habits = msgspec.structs.replace(habits, tag_first_share=0.0)
+    return [Driver(hands, number, habits, dice[number], pool=pool, speed=settings.speed) for number in numbers]
 
 
 async def _run_until_told(virtual: VirtualStation, drivers: list[AnyDriver], for_seconds: float | None) -> bool:

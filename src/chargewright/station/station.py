@@ -210,6 +210,10 @@ class Station:
         """A tag is held before the reader, for a chosen connector or for any."""
         self._blocks.access.show(id_tag, connector_id)
 
+    def select_connector(self, connector_id: int) -> None:
+        """A connector is chosen at the display, for the next tag; raises `LocalProtocolError` for one that is not there."""
+        self._blocks.access.select_connector(connector_id)
+
     def end_transactions(self, reason: Reason, connector_id: int | None = None) -> None:
         """Stop every transaction, or that of one connector, in the name of whoever charges."""
         self._blocks.end_transactions(reason, connector_id)

@@ -161,10 +161,10 @@ class VirtualStation:
             self.station.show_tag(id_tag, connector_id)
         self.tell()  # It may have freed a cable, and no status tells that.
 
-    def stop_charging(self) -> None:
-        """All who charge stop at the station: Local, or Other where the product has no such stop."""
+    def stop_charging(self, connector_id: int | None = None) -> None:
+        """All who charge (or one of them) stop at the station: Local, or Other where the product has no such stop."""
         if self.has_power:
-            self.station.end_transactions(Reason.LOCAL if self._has_local_stop else Reason.OTHER)
+            self.station.end_transactions(Reason.LOCAL if self._has_local_stop else Reason.OTHER, connector_id)
 
     def look(self, connector_id: int) -> ConnectorSnapshot:
         """What the display of a connector shows."""
