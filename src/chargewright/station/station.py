@@ -211,7 +211,7 @@ class Station:
         self._blocks.access.show(id_tag, connector_id)
 
     def select_connector(self, connector_id: int) -> None:
-        """A connector is chosen at the display, for the next tag; raises `LocalProtocolError` for one that is not there."""
+        """Choose a connector for the next tag; raises `LocalProtocolError` for one that is not there."""
         self._blocks.access.select_connector(connector_id)
 
     def end_transactions(self, reason: Reason, connector_id: int | None = None) -> None:
