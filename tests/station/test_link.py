@@ -47,7 +47,11 @@ class Line:
         self.sent.append(json.loads(message))
 
 
-def with_link(main: Callable[[Link, Line], Any], commands: dict[str, Any] | None = None) -> Any:
+def with_link(
+    main: Callable[[Link, Line], Any],
+    commands: dict[str, Any] | None = None,
+    answer_seconds: Callable[[], float] | None = None,
+) -> Any:
     async def run(clock: LoopClock) -> Any:
         numbers = iter(range(1000))
         served = commands or {}
@@ -59,6 +63,7 @@ def with_link(main: Callable[[Link, Line], Any], commands: dict[str, Any] | None
             lambda callback: callback(),
             Translator(frozenset()),
             structlog.get_logger(),
+            answer_seconds=answer_seconds,
         )
         line = Line()
         link.attach(line)  # type: ignore[arg-type]  # as much of a Connection as the link uses
@@ -204,3 +209,40 @@ def test_messages_after_the_loss_are_nobodys() -> None:
         assert line.sent == []
 
     with_link(main, {"ClearCache": lambda request: None})
+
+
+def clear_cache(call_id: str) -> bytes:
+    return json.dumps([2, call_id, "ClearCache", {}]).encode()
+
+
+def test_slow_answers_stay_in_their_order_and_keep_nobody_from_calling() -> None:
+    seconds = iter([5.0, 1.0])
+
+    async def main(link: Link, line: Line) -> None:
+        link.receive(clear_cache("first"))
+        link.receive(clear_cache("second"))
+        await asyncio.sleep(1.5)
+        call = asyncio.create_task(link.call(HeartbeatRequest(), HeartbeatResponse, 30))
+        await asyncio.sleep(0.5)
+        answer(link, line.sent[0], TIME)
+        assert isinstance(await call, HeartbeatResponse)
+        assert len(line.sent) == 1
+        await asyncio.sleep(4)
+        assert [frame[1] for frame in line.sent[1:]] == ["first", "second"]
+
+    accepted = Answer(ClearCacheResponse(status=ClearCacheStatus.ACCEPTED))
+    with_link(main, {"ClearCache": lambda request: accepted}, lambda: next(seconds))
+
+
+def test_what_was_asked_on_a_lost_connection_is_not_served_on_the_next() -> None:
+    served: list[object] = []
+
+    async def main(link: Link, line: Line) -> None:
+        link.receive(clear_cache("old"))
+        await asyncio.sleep(0.5)
+        link.detach()
+        link.attach(line)  # type: ignore[arg-type]  # as much of a Connection as the link uses
+        await asyncio.sleep(10)
+        assert served == [] and line.sent == []
+
+    with_link(main, {"ClearCache": served.append}, lambda: 2.0)

@@ -4,13 +4,14 @@ from random import Random
 
 import pytest
 
+from chargewright.errors import ConfigurationError
 from chargewright.pics.loading import load, names
 from chargewright.pics.station import StationPics
 from chargewright.protocol.v16.coding import encode
 from chargewright.protocol.v16.core import BootNotificationRequest, GetConfigurationRequest
 from chargewright.station.configuration import StationConfiguration
-from chargewright.station.product import Bounds
-from chargewright.station.shape import product_of
+from chargewright.station.product import Bounds, Spread
+from chargewright.station.shape import product_of, timing_of
 from chargewright.station.store import StationStore
 
 STATIONS = {name: pics for name in names() if isinstance(pics := load(name), StationPics)}
@@ -51,3 +52,12 @@ def test_claims_become_behaviour() -> None:
 def test_another_name_only_if_asked_for() -> None:
     product = product_of(STATIONS["minimal"], vendor="ACME", model="Box")
     assert (product.vendor, product.model) == ("ACME", "Box")
+
+
+def test_times_come_from_the_certificate_or_not_at_all() -> None:
+    timing = timing_of(STATIONS["xcharge_c6"])
+    assert timing.answer == Spread(least=0.25, most=5.13, mean=0.37)
+    assert timing.remote_start == Spread(least=42.87, most=42.87, mean=42.87)
+    with pytest.raises(ConfigurationError, match="performance"):
+        timing_of(STATIONS["reference"])
+    assert product_of(STATIONS["xcharge_c6"]).timing is None

@@ -61,5 +61,6 @@ class Assumed(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, Count]
     meter_values: AssumedMeterValues
     file_transfer_protocols: tuple[FileTransferProtocol, ...] | None = None
+    meter_resolution_wh: Annotated[int, Meta(ge=1)] = 1
     connector_switch_3_to_1_phase: bool = False
     additional_root_certificate_check: bool = False

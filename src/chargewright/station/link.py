@@ -71,7 +71,8 @@ class Link:
     """Speaks over one connection after another; every connection gets a fresh `RpcConnection` from `make_rpc`.
 
     `translator` writes messages as other stations do. `when_durable(callback)` calls when everything that was changed
-    so far is on disk: nothing leaves before. `received_nonsense` hears of what is no message of OCPP.
+    so far is on disk: nothing leaves before. `received_nonsense` hears of what is no message of OCPP. `answer_seconds`
+    says how long the next CALL has to wait before it is served (None: not at all); they stay in their order.
     """
 
     def __init__(
@@ -85,8 +86,11 @@ class Link:
         log: structlog.typing.FilteringBoundLogger,
         tally: Tally | None = None,
         received_nonsense: Callable[[str], None] = lambda what: None,
+        answer_seconds: Callable[[], float] | None = None,
     ) -> None:
         self._received_nonsense = received_nonsense
+        self._answer_seconds = answer_seconds
+        self._served_until = 0.0
         self.traffic = Traffic()
         self._tally = Tally() if tally is None else tally
         self.last_sent = clock.monotonic()
@@ -221,7 +225,7 @@ class Link:
     def _handle(self, event: Event) -> None:
         match event:
             case CallReceived():
-                self._serve(event)
+                self._serve_in_time(event)
             case ResultReceived():
                 self._tally.answer_times.add(event.elapsed_seconds)
                 if event.deviations:
@@ -265,6 +269,21 @@ class Link:
         if not item.future.done():
             action: Action = ACTION_OF_REQUEST[type(item.request)]
             item.future.set_exception(CallFailed(action.name, failure))
+
+    def _serve_in_time(self, event: CallReceived) -> None:
+        rpc = self._rpc
+        if self._answer_seconds is None:
+            self._serve(event)
+            return
+
+        def serve() -> None:
+            # The answer belongs to the connection on which it was asked for.
+            if self._rpc is rpc:
+                self._serve(event)
+
+        now = self._clock.monotonic()
+        self._served_until = max(self._served_until, now + self._answer_seconds())
+        self._call_later(self._served_until - now, serve)
 
     def _serve(self, event: CallReceived) -> None:
         rpc = self._rpc

@@ -18,6 +18,7 @@ __all__ = [
     "Reservations",
     "Security",
     "SmartCharging",
+    "Spread",
     "Timing",
 ]
 
@@ -80,14 +81,22 @@ class Security(msgspec.Struct, frozen=True, kw_only=True):
     removes_last_station_certificate: bool
 
 
-class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds, least and most, that a product takes: to answer a CALL, to send what was triggered, to start after
-    RemoteStartTransaction, to stop after RemoteStopTransaction."""
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds that something takes: between `least` and `most`, `mean` on average."""
 
-    answer: tuple[float, float] = (0.0, 0.0)
-    triggered: tuple[float, float] = (0.0, 0.0)
-    remote_start: tuple[float, float] = (0.0, 0.0)
-    remote_stop: tuple[float, float] = (0.0, 0.0)
+    least: float
+    most: float
+    mean: float
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a product takes, counted from the arrival of the CALL: to answer it, to send what was triggered, to
+    start after RemoteStartTransaction, to stop after RemoteStopTransaction."""
+
+    answer: Spread
+    triggered: Spread
+    remote_start: Spread
+    remote_stop: Spread
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +110,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     A feature profile whose part is None is not offered. `has_one_reader`: one tag reader for all connectors.
     `locks_before_authorization`: a cable cannot be plugged in before somebody was let in. `free_vending_tag`: without
     a reader, everybody who plugs in charges with this tag. `vendor_keys` are configuration keys that the maker added,
-    with their first values. `meter_resolution_wh`: the register moves in steps of this.
+    with their first values. `meter_resolution_wh`: the register moves in steps of this. `timing`: how slow it is; None:
+    as fast as the hardware allows.
     """
 
     vendor: str = OUR_VENDOR
@@ -129,6 +139,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     free_vending_tag: str = ""
     vendor_keys: Mapping[str, str] = {}
     meter_resolution_wh: int = 1
+    timing: Timing | None = None
     nominal_voltage_v: float = 230.0
     mains_frequency_hz: float = 50.0
     allows_offline_unknown_tags: bool = False

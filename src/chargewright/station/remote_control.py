@@ -77,7 +77,8 @@ class RemoteControl:
             return Answer(RemoteStopTransactionResponse(status=RemoteStartStopStatus.REJECTED))
         return Answer(
             RemoteStopTransactionResponse(status=RemoteStartStopStatus.ACCEPTED),
-            then=lambda: _stop(connector, Reason.REMOTE),
+            # Should it end by itself meanwhile, the next one is not meant.
+            then=lambda: _stop(connector, Reason.REMOTE) if connector.transaction_key == key else None,
         )
 
     def unlock_connector(self, request: UnlockConnectorRequest) -> Answer:

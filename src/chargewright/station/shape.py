@@ -2,9 +2,12 @@
 
 from typing import Final
 
+import msgspec
+
 from chargewright.errors import ConfigurationError
 from chargewright.pics.enumerations import Cable, CertificationProfile, Current, RfidReaders
 from chargewright.pics.station import ConnectorShape, StationPics
+from chargewright.pics.station_sections import StationDuration
 from chargewright.protocol.v16.actions import FeatureProfile
 from chargewright.station.hardware.interface import Outlet
 from chargewright.station.measurands import supported_measurands
@@ -17,9 +20,11 @@ from chargewright.station.product import (
     Reservations,
     Security,
     SmartCharging,
+    Spread,
+    Timing,
 )
 
-__all__ = ["product_of"]
+__all__ = ["product_of", "with_basic_authentication"]
 
 _LISTS: Final = ("MeterValuesSampledData", "MeterValuesAlignedData", "StopTxnSampledData", "StopTxnAlignedData")
 
@@ -62,6 +67,7 @@ def product_of(pics: StationPics, *, vendor: str | None = None, model: str | Non
         has_one_reader=pics.hardware.rfid_readers is RfidReaders.SINGLE and pics.number_of_connectors > 1,
         locks_before_authorization=bool(pics.questions.locks_before_authorization),
         charges_by_iec_61851_1=bool(pics.questions.charges_by_iec_61851_1),
+        meter_resolution_wh=pics.assumed.meter_resolution_wh,
         nominal_voltage_v=pics.assumed.nominal_voltage_v,
         mains_frequency_hz=pics.assumed.mains_frequency_hz,
         allows_offline_unknown_tags=pics.authorizes_unknown_offline,
@@ -82,6 +88,34 @@ def product_of(pics: StationPics, *, vendor: str | None = None, model: str | Non
         max_configuration_keys=pics.limit("GetConfigurationMaxKeys"),
         max_transaction_meter_values=pics.limit("StopTransactionMaxMeterValues"),
     )
+
+
+def timing_of(pics: StationPics) -> Timing:
+    """How slow the certified product was, by its certificate.
+
+    Raises `ConfigurationError` for a PICS without measured times, of which a certificate has four rows.
+    """
+    performance = pics.performance
+    if performance is None:
+        raise ConfigurationError(
+            f"PICS of {pics.assumed.model}", "performance", "absent", "the measured times of a certificate"
+        )
+    return Timing(
+        answer=_spread("OCPP response timeout", performance.response_timeout),
+        triggered=_spread("OCPP triggered function timeout", performance.triggered_function_timeout),
+        remote_start=_spread("Transaction authorization time by RemoteStartTransaction", performance.remote_start_time),
+        remote_stop=_spread(
+            "Transaction authorization end time by RemoteStopTransaction", performance.remote_stop_time
+        ),
+    )
+
+
+def _spread(row: str, duration: StationDuration) -> Spread:
+    least, most, mean = duration.measured_minimum, duration.measured_maximum, duration.measured_average
+    if least is None or most is None or mean is None or not least <= mean <= most:
+        expected = "measured minimum, maximum, and an average between them"
+        raise ConfigurationError("PICS performance", row, (least, most, mean), expected)
+    return Spread(least=least, most=most, mean=mean)
 
 
 def _local_list(pics: StationPics) -> LocalList | None:
@@ -129,6 +163,18 @@ def _security(pics: StationPics) -> Security | None:
         removes_last_root=bool(pics.questions.removes_last_root_certificate),
         removes_last_station_certificate=bool(pics.questions.removes_last_station_certificate),
     )
+
+
+def with_basic_authentication(product: Product) -> Product:
+    """The same product with security profile 1 added, where its PICS states other profiles only.
+
+    For simulations that stay on loopback addresses: a password crosses them without TLS.
+    """
+    security = product.security
+    if security is None or 1 in security.profiles:
+        return product
+    allowed = msgspec.structs.replace(security, profiles=(1, *security.profiles))
+    return msgspec.structs.replace(product, security=allowed)
 
 
 def _outlet(shape: ConnectorShape) -> Outlet:

@@ -143,6 +143,7 @@ class Station:
             self._log,
             context.tally,
             self._blocks.security.received_nonsense,
+            None if self._blocks.pace.is_fast else self._blocks.pace.answer_seconds,
         )
         self._line = Line(
             self._open,
