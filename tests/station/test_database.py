@@ -134,3 +134,13 @@ def test_records_are_sorted_and_forgotten() -> None:
         assert store.records("other").count() == 0
         records.clear()
         assert list(records.items()) == []
+
+
+def test_only_the_owner_may_read_what_a_station_keeps(tmp_path: Path) -> None:
+    path = tmp_path / "station.sqlite3"
+    path.touch(0o666)
+    with StationDatabase(path) as database:
+        database.write("INSERT INTO station (identity) VALUES (?)", ("S",))
+        modes = {item.name: item.stat().st_mode & 0o777 for item in tmp_path.iterdir() if "sqlite3" in item.name}
+    assert modes["station.sqlite3"] == 0o600
+    assert all(mode == 0o600 for name, mode in modes.items() if name.endswith(("-wal", "-shm"))), modes

@@ -22,6 +22,7 @@ from chargewright.csms.seed import read_seed
 from chargewright.errors import ConfigurationError
 from chargewright.station.ev.driver import Driver, Habits, IdTagPool
 from chargewright.station.running import product_from
+from chargewright.station.shape import with_basic_authentication
 from chargewright.station.snapshot import StationSnapshot
 from chargewright.station.store import StationStore
 from chargewright.station.virtual import VirtualStation, store_path
@@ -79,7 +80,8 @@ class Depot:
         if not settings.speed > 0:
             raise ConfigurationError("--speed", "", settings.speed, "a number above 0")
         self.settings = settings
-        self.products = {identity: product_from(pics) for identity, pics in STATIONS.items()}
+        # All of it stays on loopback addresses, where passwords may travel without TLS whatever a PICS says.
+        self.products = {identity: with_basic_authentication(product_from(pics)) for identity, pics in STATIONS.items()}
         self.stations: dict[str, VirtualStation] = {}
         settings.data.mkdir(parents=True, exist_ok=True)
         seed_file = _seed_file(settings.data)

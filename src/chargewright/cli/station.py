@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from chargewright.cli.extras import needs
+from chargewright.cli.station_fleet import fleet
 from chargewright.errors import ConfigurationError
 
 __all__ = ["station_app"]
@@ -23,6 +24,16 @@ class DriverChoice(enum.StrEnum):
     AUTO = "auto"
     REMOTE = "remote"
     NONE = "none"
+
+
+class TimingChoice(enum.StrEnum):
+    """How fast the station answers and acts."""
+
+    FAST = "fast"
+    CERTIFICATE = "certificate"
+
+
+station_app.command()(fleet)
 
 
 @station_app.callback()
@@ -40,8 +51,21 @@ _Id = Annotated[str, typer.Option("--id", help="Identity of the station.")]
 _Data = Annotated[Path, typer.Option(help="Directory of what survives a power cut.")]
 _PasswordEnv = Annotated[str | None, typer.Option(help="Environment variable that holds the AuthorizationKey.")]
 _PasswordFile = Annotated[Path | None, typer.Option(help="File that holds the AuthorizationKey.")]
+_SecureCsms = Annotated[
+    str | None, typer.Option(help="wss:// URL for security profiles 2 and 3, where it is another one than --csms.")
+]
+_SecurityProfile = Annotated[
+    int | None,
+    typer.Option(help="Security profile to begin with, 0 to 3; without it, that which fits URL and credentials."),
+]
+_Ca = Annotated[Path | None, typer.Option(help="PEM file with root certificates to trust, for the first start.")]
+_ClientCertificate = Annotated[
+    Path | None, typer.Option(help="PEM file with the station's own certificate and chain, for the first start.")
+]
+_ClientKey = Annotated[Path | None, typer.Option(help="PEM file with its key, without a passphrase.")]
 _Driver = Annotated[
-    DriverChoice, typer.Option(help="Who comes: drivers with tags, those started from afar, or nobody.")
+    DriverChoice | None,
+    typer.Option(help="Who comes: drivers with tags, those started from afar, or nobody (with --control, nobody)."),
 ]
 _IdTag = Annotated[
     list[str] | None, typer.Option(help="Id tag of the drivers, 20 characters at most; may be given several times.")
@@ -56,6 +80,26 @@ _Model = Annotated[str | None, typer.Option(help="Introduce yourself as this mod
 _Seed = Annotated[int | None, typer.Option(help="Seed of all dice; without one, a new one is drawn.")]
 _For = Annotated[float | None, typer.Option("--for", help="End after so many seconds, above 0.")]
 _Json = Annotated[bool, typer.Option("--json", help="Tell the result as one line of JSON.")]
+_Control = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Serve the control API there (port 0: a free one), for `station do`, `show` and `watch`.",
+    ),
+]
+_ControlTokenFile = Annotated[
+    Path | None, typer.Option(help="File that holds the token of the control API; without one, a new one is made.")
+]
+_Timing = Annotated[
+    TimingChoice, typer.Option(help="Answer and act at once, or as late as measured in the PICS's certificate.")
+]
+_HardwareDelay = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=SECONDS",
+        help="How long the hardware takes: lock, cable-check, precharge, contactor. May be given several times.",
+    ),
+]
 _LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 _Dialect = Annotated[
     list[str] | None, typer.Option(help="Speak as others do: see `station dialects`. May be given several times.")
@@ -73,7 +117,12 @@ def run(
     data: _Data,
     password_env: _PasswordEnv = None,
     password_file: _PasswordFile = None,
-    driver: _Driver = DriverChoice.AUTO,
+    secure_csms: _SecureCsms = None,
+    security_profile: _SecurityProfile = None,
+    ca: _Ca = None,
+    client_certificate: _ClientCertificate = None,
+    client_key: _ClientKey = None,
+    driver: _Driver = None,
     id_tag: _IdTag = None,
     free_vending: _FreeVending = None,
     speed: _Speed = 1.0,
@@ -82,15 +131,20 @@ def run(
     seed: _Seed = None,
     for_seconds: _For = None,
     json: _Json = False,
+    control: _Control = None,
+    control_token_file: _ControlTokenFile = None,
     log_level: _LogLevel = "info",
     transport: _Transport = "picows",
     dialect: _Dialect = None,
+    timing: _Timing = TimingChoice.FAST,
+    hardware_delay: _HardwareDelay = None,
 ) -> None:
     """Run one station until SIGTERM, Ctrl-C or the end of --for.
 
     Drivers come and charge with the tags of --id-tag (CW-DRIVER-1 to -3 without any). With --driver remote the central
     system has it for itself: a vehicle comes for each remote start, and stays until that transaction is stopped. With
-    --driver none nobody comes, and nothing can charge.
+    --driver none nobody comes, and nothing can charge, unless --control gives the station to your own hands: URL and
+    token of the control API are then in <id>.control.json in the data directory, readable for you alone.
 
     Exit codes: 0 ended as asked, 2 a setting is wrong, 4 the data directory cannot be used, is in use, or is that of
     another product, 5 the time of --for was over and the central system had never accepted the station.
@@ -108,9 +162,14 @@ def run(
             station_id=id,
             data=data,
             password=_password(password_env, password_file),
+            secure_csms_url=secure_csms,
+            security_profile=security_profile,
+            ca=ca,
+            client_certificate=client_certificate,
+            client_key=client_key,
             id_tags=tuple(id_tag) if id_tag else DEFAULT_ID_TAGS,
             free_vending=free_vending,
-            drivers=driver.value,
+            drivers=driver.value if driver is not None else "auto" if control is None else "none",
             speed=speed,
             seed=secrets.randbits(32) if seed is None else seed,
             vendor=vendor,
@@ -118,7 +177,11 @@ def run(
             for_seconds=for_seconds,
             transport=transport,
             dialects=tuple(dialect or ()),
+            timing=timing.value,
+            hardware_delays=tuple(hardware_delay or ()),
             log_level=log_level,
+            control=control,
+            control_token_file=control_token_file,
         )
     except ConfigurationError as error:
         typer.echo(f"chargewright station: {error}", err=True)

@@ -8,7 +8,7 @@ into one commit with `atomically`. Shared, the changes of many stations are comm
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -118,6 +118,7 @@ class StationDatabase:
         self._waiting: list[Callable[[], None]] = []
         # Opened and used on the event loop's thread; commits are short and ordered, which a thread would only blur.
         try:
+            _make_private(self.path)
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
         except sqlite3.Error as error:
             reason = f"{error}; is {Path(self.path).parent} a directory that can be written?"
@@ -264,3 +265,12 @@ class StationDatabase:
     def _gathered(self) -> None:
         self._timer = None
         self.commit()
+
+
+def _make_private(path: str) -> None:
+    """Passwords and private keys lie in the file: only its owner may read it. SQLite's files beside it follow suit."""
+    if path == ":memory:":
+        return
+    with suppress(OSError):  # what is wrong with the path is told by who opens the database
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        Path(path).chmod(0o600)

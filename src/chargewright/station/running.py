@@ -5,7 +5,7 @@ import math
 import signal
 import sys
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
 from typing import Final, Literal, TypeAlias
@@ -21,9 +21,12 @@ from chargewright.station.dialect import dialects
 from chargewright.station.ev.driver import Driver, Habits, Hands, IdTagPool
 from chargewright.station.ev.remote_driver import RemoteDriver
 from chargewright.station.ev.vending import VendingHands
+from chargewright.station.hands import StationHands
+from chargewright.station.hardware.simulated_parts import delays_from
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
-from chargewright.station.shape import product_of
+from chargewright.station.provisioning import provisioning_from
+from chargewright.station.shape import product_of, timing_of
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 from chargewright.station.store import StationStore, StationStoreError
 from chargewright.station.virtual import VirtualStation, store_path
@@ -53,8 +56,11 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a station process needs. `password` is raw bytes (None: none is sent); `for_seconds` None: until a signal.
 
     `pics` is the name of a built-in PICS or a path; `id_tags` are those of the drivers where they are `auto`.
+    `security_profile` and the three PEM files are for the first start: see `security_profile.Provisioning`.
     `free_vending` is the tag with which everybody charges who plugs in, without a reader.
     With `remote` they come when the CSMS lets somebody in; with `none` nobody comes. `dialects` are names of `Dialect`.
+    `timing` is that of `product_from`, `hardware_delays` are `NAME=SECONDS` with the names of `HardwareDelays`.
+    `control` is where the control API listens (None: nowhere), with the token of `control_token_file` or a new one.
     """
 
     pics: str
@@ -62,6 +68,11 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     station_id: str
     data: Path
     password: bytes | None = None
+    secure_csms_url: str | None = None
+    security_profile: int | None = None
+    ca: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
     id_tags: tuple[str, ...] = ()
     drivers: Literal["auto", "remote", "none"] = "auto"
     speed: float = 1.0
@@ -72,7 +83,11 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     transport: str = "picows"
     free_vending: str | None = None
     dialects: tuple[str, ...] = ()
+    timing: Literal["fast", "certificate"] = "fast"
+    hardware_delays: tuple[str, ...] = ()
     log_level: str = "info"
+    control: str | None = None
+    control_token_file: Path | None = None
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +109,21 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     connectors: tuple[ConnectorSnapshot, ...]
 
 
-def product_from(pics: str, vendor: str | None = None, model: str | None = None) -> Product:
-    """The product of a PICS by name or path; raises `ConfigurationError` when it is not the PICS of a station."""
+def product_from(
+    pics: str,
+    vendor: str | None = None,
+    model: str | None = None,
+    timing: Literal["fast", "certificate"] = "fast",
+) -> Product:
+    """The product of a PICS by name or path; raises `ConfigurationError` when it is not the PICS of a station.
+
+    With `certificate` it is as slow as the certificate says, which must have measured times then.
+    """
     loaded = load(pics)
     if not isinstance(loaded, StationPics):
         raise ConfigurationError(pics, "product_type", loaded.product_type, "Charging Station")
-    return product_of(loaded, vendor=vendor, model=model)
+    product = product_of(loaded, vendor=vendor, model=model)
+    return product if timing == "fast" else msgspec.structs.replace(product, timing=timing_of(loaded))
 
 
 def run(settings: RunSettings, *, as_json: bool) -> int:
@@ -137,7 +161,10 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
             raise ConfigurationError("--id-tag", "", id_tag, f"1 to {ID_TAG_LENGTH} characters")
     if settings.free_vending is not None and not 0 < len(settings.free_vending) <= ID_TAG_LENGTH:
         raise ConfigurationError("--free-vending", "", settings.free_vending, f"1 to {ID_TAG_LENGTH} characters")
-    product = product_from(settings.pics, settings.vendor, settings.model)
+    if settings.control is not None and settings.drivers != "none":
+        expected = "none, as whoever uses --control is alone at the station"
+        raise ConfigurationError("--driver", "", settings.drivers, expected)
+    product = product_from(settings.pics, settings.vendor, settings.model, settings.timing)
     if settings.free_vending is not None:
         product = msgspec.structs.replace(product, free_vending_tag=settings.free_vending)
     connect = implementation(settings.transport).connect
@@ -158,11 +185,32 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
             delay_seconds=lambda attempt, random: wait_seconds(
                 attempt, random, has_connected=virtual.station.snapshot().messages_sent > 0
             ),
-            password=settings.password,
+            provisioning=provisioning_from(
+                settings.csms_url,
+                secure_url=settings.secure_csms_url,
+                profile=settings.security_profile,
+                password=settings.password,
+                ca=settings.ca,
+                client_certificate=settings.client_certificate,
+                client_key=settings.client_key,
+            ),
             spoken=dialects(settings.dialects),
+            delays=delays_from(settings.hardware_delays),
         )
-        is_time_over = await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
-        return result_of(virtual.station.opening, virtual.station.snapshot()), is_time_over
+        async with AsyncExitStack() as stack:
+            if settings.control is not None:
+                # Only here, because its libraries take longer to load than all the rest.
+                from chargewright.station.control import control_file, serving
+
+                hands = StationHands(virtual, product, settings.station_id)
+                notice = control_file(settings.data, settings.station_id)
+                await stack.enter_async_context(
+                    serving(
+                        {settings.station_id: hands}, settings.control, notice, token_file=settings.control_token_file
+                    )
+                )
+            is_time_over = await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
+        return result_of(virtual.opening, virtual.station.snapshot()), is_time_over
 
 
 def wait_seconds(attempt: int, random: Random, *, has_connected: bool) -> float:
@@ -209,7 +257,7 @@ async def _run_until_told(virtual: VirtualStation, drivers: list[AnyDriver], for
         loop.add_signal_handler(number, told.set)
     if for_seconds is not None:
         loop.call_later(for_seconds, time_over.set)
-    life = asyncio.create_task(virtual.station.run())
+    life = asyncio.create_task(virtual.run())
     visits = [
         asyncio.create_task(
             driver.run(FIRST_GAP_SECONDS * number) if isinstance(driver, Driver) else driver.run(),
@@ -228,7 +276,7 @@ async def _run_until_told(virtual: VirtualStation, drivers: list[AnyDriver], for
     finally:
         for task in (*waiting, *visits):
             task.cancel()
-        await virtual.station.close()
+        await virtual.close()
         await _finish(life)
     return is_time_over
 

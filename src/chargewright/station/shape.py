@@ -98,7 +98,10 @@ def timing_of(pics: StationPics) -> Timing:
     performance = pics.performance
     if performance is None:
         raise ConfigurationError(
-            f"PICS of {pics.assumed.model}", "performance", "absent", "the measured times of a certificate"
+            f"PICS of {pics.assumed.model}",
+            "performance",
+            "absent",
+            "the measured times of a certificate, or --timing fast",
         )
     return Timing(
         answer=_spread("OCPP response timeout", performance.response_timeout),
