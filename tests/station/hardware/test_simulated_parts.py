@@ -3,13 +3,14 @@
 import pytest
 from tests.station.timers import Timers
 
-from chargewright.errors import LocalProtocolError
+from chargewright.errors import ConfigurationError, LocalProtocolError
 from chargewright.station.hardware.simulated_parts import (
     HardwareDelays,
     SimulatedCableLock,
     SimulatedDcController,
     SimulatedEmergencyStop,
     SimulatedTagReader,
+    delays_from,
 )
 
 
@@ -57,3 +58,14 @@ def test_the_button_latches() -> None:
     for act in (button.press, button.press, button.release, button.release):
         act()
     assert told == ["press", "release"]
+
+
+def test_delays_by_name() -> None:
+    assert delays_from(["cable-check=2.5", "lock=0.5"]) == HardwareDelays(cable_check=2.5, lock=0.5)
+    assert delays_from([]) == HardwareDelays()
+
+
+@pytest.mark.parametrize("text", ["lock", "lock=soon", "lock=-1", "lock=nan", "lock=1e9", "wheels=1", "cable_check=1"])
+def test_a_wrong_delay_is_named(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        delays_from([text])

@@ -1,11 +1,11 @@
 """Parts of simulated hardware that need no arithmetic: cable lock, DC controller, reader, button, sensor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 
-from chargewright.errors import LocalProtocolError
+from chargewright.errors import ConfigurationError, LocalProtocolError
 from chargewright.station.hardware.interface import Done, Timer, ignore_outcome
 
 __all__ = [
@@ -15,7 +15,12 @@ __all__ = [
     "SimulatedDcController",
     "SimulatedEmergencyStop",
     "SimulatedTagReader",
+    "delays_from",
 ]
+
+
+# Longer than any order may take: so that too slow hardware can be played, too.
+MOST_SECONDS: Final = 120.0
 
 
 class HardwareDelays(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +36,23 @@ class HardwareDelays(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_DELAYS: Final = HardwareDelays()
+
+
+def delays_from(texts: Iterable[str]) -> HardwareDelays:
+    """Delays by their names with `-`, as in `cable-check=2.5`; raises `ConfigurationError` for anything else."""
+    names = [name.replace("_", "-") for name in HardwareDelays.__struct_fields__]
+    delays: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            seconds = float(number)
+        except ValueError:
+            seconds = -1.0
+        if name not in names or not 0 <= seconds <= MOST_SECONDS:
+            expected = f"NAME=SECONDS with a name of {', '.join(names)} and 0 to {MOST_SECONDS:g} seconds"
+            raise ConfigurationError("--hardware-delay", "", text, expected)
+        delays[name.replace("-", "_")] = seconds
+    return HardwareDelays(**delays)
 
 
 class SimulatedCableLock:
