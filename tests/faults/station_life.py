@@ -14,7 +14,7 @@ import structlog
 from tests.station.scripted_csms import Payload, ScriptedCsms
 
 from chargewright.clock import LoopClock
-from chargewright.simulation import SimulationLoop, simulate
+from chargewright.simulation import simulate
 from chargewright.station.database import StationDatabase
 from chargewright.station.product import Product
 from chargewright.station.running import product_from
@@ -201,14 +201,8 @@ class Life:
         self.database.close()
 
 
-def live(
-    main: Callable[[Life], Coroutine[Any, Any, Any]],
-    made: Product | None = None,
-    *,
-    seed: int = 1,
-    trouble: float = 0.0,
-) -> Any:
-    """Run `main` in virtual time; whatever goes wrong inside the station, but a power cut, is raised."""
+def silence(loop: asyncio.AbstractEventLoop) -> list[BaseException]:
+    """Log nothing; returns where errors inside the station are noted, but power cuts."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     errors: list[BaseException] = []
 
@@ -217,10 +211,23 @@ def live(
         if not isinstance(error, PowerCut):
             errors.append(error or RuntimeError(details["message"]))
 
+    loop.set_exception_handler(note)
+    return errors
+
+
+def live(
+    main: Callable[[Life], Coroutine[Any, Any, Any]],
+    made: Product | None = None,
+    *,
+    seed: int = 1,
+    trouble: float = 0.0,
+) -> Any:
+    """Run `main` in virtual time; whatever goes wrong inside the station, but a power cut, is raised."""
+    errors: list[BaseException] = []
+
     async def run(clock: LoopClock) -> Any:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, SimulationLoop)
-        loop.set_exception_handler(note)
+        nonlocal errors
+        errors = silence(asyncio.get_running_loop())
         life = Life(product_from("reference") if made is None else made, clock, seed, trouble=trouble)
         try:
             return await main(life)
