@@ -34,7 +34,7 @@ from chargewright.station.local_auth_list import LocalAuthList
 from chargewright.station.product import LocalList, Product
 from chargewright.station.store import StationStore
 
-SECTION = "local list"
+SECTION = "local-list"
 ENTRIES, PER_MESSAGE = 500_000, 10_000
 LOOK_UPS = 20_000
 # A CSMS waits 30 s and more for an answer; these are for a machine that does other work besides.

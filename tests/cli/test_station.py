@@ -51,6 +51,19 @@ async def test_drivers_charge_and_the_result_is_told(tmp_path: Path) -> None:
         assert out.decode() == "DC-01: 0 transactions completed in this run, 0.000 kWh\n", err
 
 
+async def test_with_free_vending_whoever_plugs_in_charges(tmp_path: Path) -> None:
+    async with central_system() as csms:
+        process = await station(
+            *("run", "minimal", "--csms", csms.url, "--id", "CARPORT", "--data", str(tmp_path)),
+            *("--speed", "2000", "--seed", "4", "--for", "6", "--json", "--free-vending", "FREE"),
+        )
+        assert (await csms.expect("StartTransaction"))["id_tag"] == "FREE"
+        assert (await csms.expect("StopTransaction"))["id_tag"] == "FREE"
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err
+        assert json.loads(out)["transactions_completed"] >= 1
+
+
 async def test_a_central_system_that_does_not_know_the_station(tmp_path: Path) -> None:
     def refuse(connection: ServerConnection, request: Request) -> Response:
         return connection.respond(404, "who are you?")

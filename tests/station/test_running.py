@@ -65,6 +65,8 @@ def settings(data: Path, **changes: Any) -> RunSettings:
         ({"for_seconds": math.inf}, "--for"),
         ({"id_tags": ("GOOD", "A-TAG-OF-21-CHARACTERS"[:21])}, "A-TAG-OF-21-CHARACTER"),
         ({"id_tags": ("",)}, "--id-tag"),
+        ({"free_vending": ""}, "--free-vending"),
+        ({"free_vending": "A-TAG-OF-21-CHARACTERS"[:21]}, "A-TAG-OF-21-CHARACTER"),
         ({"csms_url": "http://127.0.0.1:1", "for_seconds": 20.0}, "http://127.0.0.1:1"),
     ],
 )
