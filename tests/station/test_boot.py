@@ -15,7 +15,7 @@ from chargewright.station.product import Bounds
 
 def boot_in(state: Registration) -> Boot:
     bench = Bench(product())
-    boot = Boot(bench.context, bench.context.call, lambda: True, lambda interval: None)
+    boot = Boot(bench.context, bench.context.call, lambda: True, lambda now: None, lambda interval: None)
     boot.registration = state
     return boot
 

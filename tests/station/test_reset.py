@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+import structlog
 from tests.station.scripted_csms import SILENCE
 from tests.station.world import World, car, live
+
+from chargewright.station.hardware.interface import RestartKind
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("Soft", "SoftReset"), ("Hard", "HardReset")])
@@ -64,5 +67,56 @@ def test_a_change_that_needs_a_reboot_takes_effect_with_it() -> None:
         await world.csms.call("Reset", type="Hard")
         await world.csms.expect("BootNotification", 2)
         assert seen == [60.0, 7.0]
+
+    live(main)
+
+
+@pytest.mark.parametrize(
+    ("failures", "retries", "works"), [(1, "1", True), (2, "2", True), (1, "0", False), (3, "2", False)]
+)
+def test_a_reset_that_fails_is_tried_again_as_often_as_the_key_says(failures: int, retries: str, works: bool) -> None:
+    async def main(world: World) -> None:
+        csms, restarter = world.csms, world.virtual.restarter
+        await world.boot()
+        await world.change("ResetRetries", retries)
+        restarter.failures = failures
+        assert await csms.call("Reset", type="Hard") == {"status": "Accepted"}
+        await asyncio.sleep(60)
+        assert len(csms.of("BootNotification")) == (2 if works else 1)
+        assert restarter.restarts == [RestartKind.HARDWARE] * (failures + works)
+        if not works:
+            told = csms.of("StatusNotification")[-1]
+            assert (told["connectorId"], told["status"], told["errorCode"]) == (0, "Available", "ResetFailure")
+            # A later one that works clears the warning.
+            restarter.failures = 0
+            await csms.call("Reset", type="Soft")
+            await csms.expect("BootNotification", 2)
+            await asyncio.sleep(5)
+        station = [item["errorCode"] for item in csms.of("StatusNotification") if item["connectorId"] == 0]
+        assert station[-1] == "NoError"
+
+    live(main)
+
+
+def test_a_reset_is_a_security_event() -> None:
+    async def main(world: World) -> None:
+        with structlog.testing.capture_logs() as logs:
+            await world.boot()
+            await world.csms.call("Reset", type="Soft")
+            await world.csms.expect("BootNotification", 2)
+        assert [entry["detail"] for entry in logs if entry.get("kind") == "ResetOrReboot"] == ["Reset Soft by the CSMS"]
+
+    live(main)
+
+
+def test_a_reset_under_way_does_not_wake_a_station_that_is_ending() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.restarter.failures = 1
+        await world.csms.call("Reset", type="Hard")
+        await asyncio.sleep(1)
+        await world.close()
+        await asyncio.sleep(60)
+        assert len(world.csms.of("BootNotification")) == 1
 
     live(main)

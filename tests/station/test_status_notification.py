@@ -100,3 +100,92 @@ def test_it_is_known_when_everything_is_told_and_nobody_waits_for_a_line_that_is
         await asyncio.wait_for(telling, 5)
 
     live(main)
+
+
+LIMITED = product(limits_status_notifications=True)
+
+
+def test_only_what_lasts_is_told() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        assert await world.change("MinimumStatusDuration", "10") == "Accepted"
+        world.virtual.plug(1, car())
+        await asyncio.sleep(9)
+        world.virtual.unplug(1)
+        await asyncio.sleep(60)
+        assert csms.statuses(1) == ["Available"]
+        world.virtual.plug(1, car())
+        await asyncio.sleep(9)
+        assert csms.statuses(1) == ["Available"]
+        await asyncio.sleep(2)
+        assert csms.statuses(1) == ["Available", "Preparing"]
+        await world.change("MinimumStatusDuration", "0")
+        world.virtual.unplug(1)
+        world.virtual.plug(1, car())
+        await asyncio.sleep(1)
+        assert csms.statuses(1) == ["Available", "Preparing", "Available", "Preparing"]
+
+    live(main, LIMITED)
+
+
+def test_news_of_a_status_that_is_known_are_told_at_once() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MinimumStatusDuration", "100")
+        world.virtual.station.set_warning(1, ChargePointErrorCode.HIGH_TEMPERATURE)
+        told = await world.csms.expect("StatusNotification", 3, within=5)
+        assert (told["status"], told["errorCode"]) == ("Available", "HighTemperature")
+
+    live(main, LIMITED)
+
+
+def test_what_began_offline_has_lasted_since_then() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        await world.change("MinimumStatusDuration", "100")
+        csms.cut()
+        await asyncio.sleep(1)
+        world.virtual.plug(1, car())
+        await asyncio.sleep(60)
+        csms.is_reachable = True
+        await asyncio.sleep(30)
+        assert csms.statuses(1) == ["Available"]
+        await asyncio.sleep(12)
+        assert csms.statuses(1) == ["Available", "Preparing"]
+
+    live(main, LIMITED)
+
+
+def test_after_a_boot_everything_is_told_at_once() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MinimumStatusDuration", "3000")
+        await world.csms.call("Reset", type="Hard")
+        await world.csms.expect("StatusNotification", 4, within=10)
+
+    live(main, LIMITED)
+
+
+def test_a_warning_goes_with_a_status_that_allows_charging() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        world.virtual.station.set_warning(1, ChargePointErrorCode.EV_COMMUNICATION_ERROR)
+        world.virtual.station.set_warning(0, ChargePointErrorCode.WEAK_SIGNAL)
+        await asyncio.sleep(1)
+        # No vehicle is there that could fail to answer.
+        assert [item["connectorId"] for item in csms.of("StatusNotification")] == [0, 1, 0]
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await csms.expect("StartTransaction")
+        await asyncio.sleep(5)
+        told = [(item["status"], item["errorCode"]) for item in csms.of("StatusNotification")[2:]]
+        assert told == [
+            ("Available", "WeakSignal"),
+            ("Preparing", "EVCommunicationError"),
+            ("Charging", "NoError"),
+        ]
+
+    live(main)

@@ -18,6 +18,7 @@ from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.interface import Outlet
 from chargewright.station.measurands import supported_measurands
 from chargewright.station.product import MeasurandList, Product
+from chargewright.station.station_clock import StationClock
 from chargewright.station.store import StationStore
 from chargewright.station.virtual import VirtualStation
 
@@ -57,6 +58,7 @@ class World:
         self.files = MemoryFiles()
         self.store = store
         self.spoken: frozenset[Dialect] = frozenset()
+        self.station_clock = StationClock(clock)
         self.virtual = self._make(None)
         self._running: asyncio.Task[None] | None = None
 
@@ -67,7 +69,7 @@ class World:
             self.product,
             self.store,
             connect=self.csms.connect,
-            clock=self.clock,
+            clock=self.station_clock,
             random=Random(1),
             delay_seconds=lambda attempt, random: 10.0,
             spoken=self.spoken,

@@ -7,6 +7,7 @@ from chargewright.protocol.v16.core import (
     AvailabilityType,
     ChangeAvailabilityRequest,
     ChangeAvailabilityResponse,
+    ChargePointErrorCode,
 )
 from chargewright.station.connector_status import derive_station_status
 from chargewright.station.context import Answer, ConnectorPort, Context, StatusReport
@@ -25,11 +26,18 @@ class StationAvailability:
         self._connectors = connectors
         self._report = report
         self._is_operative = context.store.availability(0).is_operative
+        self._warning = ChargePointErrorCode.NO_ERROR
 
     @property
     def current_report(self) -> StatusReport:
         """The status of connector 0."""
-        return StatusReport(0, derive_station_status(is_operative=self._is_operative, is_faulted=False))
+        return StatusReport(0, derive_station_status(is_operative=self._is_operative, is_faulted=False), self._warning)
+
+    def warn(self, error_code: ChargePointErrorCode) -> None:
+        """Something is wrong with the station that keeps nobody from charging; `NO_ERROR` when that is over."""
+        if error_code is not self._warning:
+            self._warning = error_code
+            self._report(self.current_report)
 
     def change_availability(self, request: ChangeAvailabilityRequest) -> Answer:
         """§5.2: Scheduled while a transaction runs. On disk before it is acknowledged, felt afterwards."""

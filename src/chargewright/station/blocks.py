@@ -1,6 +1,7 @@
 """The blocks of one station, joined: what one of them has to tell another goes through here."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -9,15 +10,17 @@ from chargewright.protocol.v16.base import UNSET, Message
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus, IdTagInfo
 from chargewright.protocol.v16.security import CertificateUse
+from chargewright.protocol.v16.security_events import SecurityEvent
 from chargewright.station.authorization import Authorizer
 from chargewright.station.authorization_cache import AuthorizationCache
 from chargewright.station.availability import StationAvailability
-from chargewright.station.boot import Boot
+from chargewright.station.boot import Boot, Registration
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
 from chargewright.station.context import Admission, Caller, Context, StatusReport, TransactionLog
 from chargewright.station.diagnostics_log import LogEntry
-from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, TagReader
+from chargewright.station.energy_allowance import EnergyAllowance
+from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, RestartKind, TagReader
 from chargewright.station.heartbeat import Heartbeat
 from chargewright.station.local_access import LocalAccess
 from chargewright.station.local_auth_list import LocalAuthList
@@ -28,6 +31,7 @@ from chargewright.station.reservation import Reservations, ReservingLog
 from chargewright.station.security_extension import SecurityExtension
 from chargewright.station.security_profile import Provisioning
 from chargewright.station.smart_charging import LimitedLog, SmartCharging
+from chargewright.station.station_clock import IGNORED_SECONDS
 from chargewright.station.status_notification import StatusNotifications
 from chargewright.station.stored_tag import StoredTag
 from chargewright.station.timing import Pace
@@ -41,8 +45,9 @@ class Ways(msgspec.Struct, frozen=True):
     """The ways from blocks to the station's line and life.
 
     `call_anyway` reaches the CSMS before acceptance; `accepted` gets the interval of each acceptance; `reconnect` gives
-    the connection up and makes another, `renew` the same in order, with a closing handshake; `restart` boots anew, as
-    after a Reset; `changed` tells that a snapshot may look different now.
+    the connection up and makes another, `renew` the same in order, with a closing handshake; `restart` boots anew, and
+    so does `reset`, unless the hardware fails to; `told_time` gets the CSMS's time of day; `changed` tells that a
+    snapshot may look different now.
     """
 
     call_anyway: Caller
@@ -52,6 +57,8 @@ class Ways(msgspec.Struct, frozen=True):
     reconnect: Callable[[], None]
     renew: Callable[[], None]
     restart: Callable[[], None]
+    reset: Callable[[RestartKind], bool]
+    told_time: Callable[[datetime], None]
     changed: Callable[[], None]
 
 
@@ -73,7 +80,12 @@ class Blocks:
         self.ways: Final = ways
         self._is_list_contradicted = False
         self.boot: Final = Boot(
-            context, ways.call_anyway, ways.is_connected, ways.accepted, lambda: self.firmware_version
+            context,
+            ways.call_anyway,
+            ways.is_connected,
+            ways.told_time,
+            ways.accepted,
+            lambda: self.firmware_version,
         )
         self.statuses: Final = StatusNotifications(context)
         self.cache: Final = AuthorizationCache(context)
@@ -112,12 +124,17 @@ class Blocks:
             self.transactions.add_meter_value,
         )
         self.availability: Final = StationAvailability(context, self.connectors, self._status_changed)
+        self.allowance: Final = EnergyAllowance(
+            context,
+            lambda number: self.connectors[number - 1].hardware.meter.peek(),
+            lambda number: self.connectors[number - 1].outlet.max_power_w,
+        )
         self.admission: Final[Admission] = self.reservations
         self.access: Final = LocalAccess(context, self.connectors, self.admission, self.authorizer)
         if tag_reader is not None:
             tag_reader.on_tag = self.access.show
         self.pace: Final = Pace(context)
-        self.heartbeat: Final = Heartbeat(context, ways.last_sent)
+        self.heartbeat: Final = Heartbeat(context, ways.last_sent, ways.told_time)
         self.maintenance: Final = None if upkeep is None else self._maintenance(upkeep)
         configuration.changed = self._configuration_changed
 
@@ -179,6 +196,8 @@ class Blocks:
             self.smart_charging.stop()
         if self.maintenance is not None:
             self.maintenance.stand_still()
+        self.allowance.stop()
+        self.statuses.stop()
         self.boot.stop()
 
     def end_transactions(self, reason: Reason, connector_id: int | None = None) -> None:
@@ -186,6 +205,15 @@ class Blocks:
         for connector in self.connectors:
             if connector_id in (None, connector.number):
                 connector.stop(reason, connector.user.id_tag if connector.user is not None else None)
+
+    def clock_changed(self, seconds: float) -> None:
+        """The time of day has jumped: whoever waits for one looks again."""
+        self.context.log.warning("the clock was set", by_seconds=round(seconds, 3))
+        if abs(seconds) > IGNORED_SECONDS:
+            self.context.note_security_event(SecurityEvent.SETTING_SYSTEM_TIME, f"changed by {seconds:+.0f} s")
+        if self.boot.registration is Registration.ACCEPTED:
+            self.metering.start()
+        self.reservations.clock_changed()
 
     def read_meter(self, connector_id: int) -> MeterReading:
         """Look at the meter of a connector."""
@@ -269,6 +297,7 @@ class Blocks:
     def _transaction_changed(self, connector_id: int) -> None:
         if self.connectors[connector_id - 1].transaction_key is None:
             self.metering.transaction_stopped(connector_id)
+            self.allowance.forget(connector_id)
         else:
             self.metering.transaction_started(connector_id)
         if self.smart_charging is not None:
@@ -286,6 +315,11 @@ class Blocks:
             connector.user = msgspec.structs.replace(connector.user, parent_id_tag=id_tag_info.parent_id_tag)
         if connector is None or id_tag_info.status is AuthorizationStatus.ACCEPTED:
             return
+        is_limited = self.context.product.limits_energy_on_invalid_id
+        left_wh = self.configuration.integer("MaxEnergyOnInvalidId") if is_limited else 0
+        self.allowance.allow(connector.number, left_wh, lambda: self._deauthorize(connector))
+
+    def _deauthorize(self, connector: Connector) -> None:
         if self.configuration.boolean("StopTransactionOnInvalidId"):
             connector.stop(Reason.DE_AUTHORIZED, connector.user.id_tag if connector.user is not None else None)
         else:

@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from chargewright.errors import LocalProtocolError
@@ -75,9 +76,9 @@ _CUE_OF_STATUS: Final[Mapping[RegistrationStatus, BootCue]] = {
 class Boot:
     """Asks for registration at each start, and again after the wait that the CSMS names.
 
-    `send` reaches the CSMS before acceptance; `accepted` is called with the interval of each acceptance.
-    `firmware_version` tells what runs now, None: what the product came with. After a mere reconnect nothing is sent
-    (OCPP-J 5.4).
+    `send` reaches the CSMS before acceptance; `told_time` gets the time of each answer, `accepted` the interval of each
+    acceptance. `firmware_version` tells what runs now, None: what the product came with. After a mere reconnect nothing
+    is sent (OCPP-J 5.4).
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Boot:
         context: Context,
         send: Caller,
         is_connected: Callable[[], bool],
+        told_time: Callable[[datetime], None],
         accepted: Callable[[int], None],
         firmware_version: Callable[[], str] | None = None,
     ) -> None:
@@ -93,6 +95,7 @@ class Boot:
         self._context = context
         self._send = send
         self._is_connected = is_connected
+        self._told_time = told_time
         self._accepted = accepted
         self._firmware_version = firmware_version or (lambda: context.product.firmware_version)
         self._wait: Timer | None = None
@@ -146,6 +149,8 @@ class Boot:
                 self._ask_later(OWN_INTERVAL_SECONDS)
             return
         self._is_sending = False
+        # Time stamps are UTC where they name no zone (§3.14 recommends UTC).
+        self._told_time(response.current_time.in_zone(UTC))
         self._move(_CUE_OF_STATUS[response.status])
         is_accepted = self.registration is Registration.ACCEPTED
         tell = self._context.log.info if is_accepted else self._context.log.warning

@@ -49,7 +49,9 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
         blocks.admission,
         blocks.smart_charging,
     )
-    reset = Reset(context, blocks.connectors, blocks.queue.wait_until_empty, blocks.ways.restart)
+    reset = Reset(
+        context, blocks.connectors, blocks.queue.wait_until_empty, blocks.ways.reset, blocks.availability.warn
+    )
     return {
         "ChangeAvailability": blocks.availability.change_availability,
         "ChangeConfiguration": lambda request: Answer(

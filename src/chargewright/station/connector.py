@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
-from chargewright.station.connector_status import Facts, derive_status
+from chargewright.station.connection_timer import ConnectionTimer
+from chargewright.station.connector_status import Facts, derive_status, warning_of
 from chargewright.station.context import Authorization, Context, StatusReport, TransactionLog
 from chargewright.station.energy_path import EnergyPath
 from chargewright.station.hardware.interface import (
@@ -15,7 +16,6 @@ from chargewright.station.hardware.interface import (
     MeterReading,
     Offer,
     Outlet,
-    Timer,
 )
 from chargewright.station.operative_state import OperativeState
 
@@ -71,7 +71,8 @@ class Connector:
         # Whoever may take the cable out after DeAuthorized (errata v4.0 §3.5).
         self._cable_held_for: Authorization | None = None
         self._info: str | None = None
-        self._connection_timer: Timer | None = None
+        self._warning = ChargePointErrorCode.NO_ERROR
+        self._connection_timer = ConnectionTimer(context, self._connection_timed_out)
         self._reported = StatusReport(number, derive_status(self.facts), self._error_code)
         self._is_switching = False
         hardware.pilot.on_change = self._hardware_changed
@@ -115,7 +116,10 @@ class Connector:
     @property
     def current_report(self) -> StatusReport:
         """What StatusNotification would tell now."""
-        return StatusReport(self.number, self.status, self._error_code, self._info)
+        status = self.status
+        is_faulted = self._error_code is not ChargePointErrorCode.NO_ERROR
+        error_code = self._error_code if is_faulted else warning_of(self._warning, status)
+        return StatusReport(self.number, status, error_code, self._info)
 
     @property
     def waiting_user(self) -> Authorization | None:
@@ -217,6 +221,11 @@ class Connector:
             self._path.cut()
         self._path_changed()
 
+    def warn(self, error_code: ChargePointErrorCode) -> None:
+        """Something is wrong that does not keep it from charging; `NO_ERROR` when that is over (§4.9)."""
+        self._warning = error_code
+        self._refresh()
+
     def change_availability(self, is_operative: bool) -> bool:
         """Take it in or out of service (§5.2); returns False when that has to wait until it is idle. Kept on disk."""
         is_busy = self.transaction_key is not None or self.status is ChargePointStatus.PREPARING
@@ -252,7 +261,7 @@ class Connector:
     def shut_down(self) -> None:
         """Let no energy flow and forget all timers, for good; what is on disk stays."""
         self._is_switching = True
-        self._cancel_connection_timer()
+        self._connection_timer.cancel()
         self._path.shut_down()
 
     def unlock(self) -> bool | None:
@@ -336,10 +345,10 @@ class Connector:
         self._switch_contactor()
         status = self.status
         if status is ChargePointStatus.PREPARING:
-            if self._connection_timer is None or self._reported.status is not ChargePointStatus.PREPARING:
-                self._start_connection_timer()
+            if not self._connection_timer.is_running or self._reported.status is not ChargePointStatus.PREPARING:
+                self._connection_timer.start()
         else:
-            self._cancel_connection_timer()
+            self._connection_timer.cancel()
         if status is ChargePointStatus.RESERVED and self._reported.status not in _BEFORE_RESERVED:
             # §4.9 leads to Reserved from Available only: whoever used it has gone.
             self._tell(StatusReport(self.number, ChargePointStatus.AVAILABLE))
@@ -390,19 +399,7 @@ class Connector:
             self._must_user_act = False
         return is_changed
 
-    def _start_connection_timer(self) -> None:
-        """Errata v4.0 §3.76: the time counts from entering Preparing."""
-        self._cancel_connection_timer()
-        seconds = self._context.configuration.integer("ConnectionTimeOut")
-        self._connection_timer = self._context.call_later(seconds, self._connection_timed_out)
-
-    def _cancel_connection_timer(self) -> None:
-        if self._connection_timer is not None:
-            self._connection_timer.cancel()
-            self._connection_timer = None
-
     def _connection_timed_out(self) -> None:
-        self._connection_timer = None
         self._waiting = None
         # Errata v4.0 §3.20: plugged in but nobody let in: the next tag must not start this connector by accident.
         self._must_user_act = self.is_plugged

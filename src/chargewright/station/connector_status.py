@@ -4,11 +4,24 @@ Nothing stores a status: whatever happened, the facts of this instant decide. Th
 changes which §4.9 knows is held by a property test on `connector.Connector`.
 """
 
+from typing import Final
+
 import msgspec
 
-from chargewright.protocol.v16.core import ChargePointStatus
+from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus
 
-__all__ = ["Facts", "derive_station_status", "derive_status"]
+__all__ = ["Facts", "derive_station_status", "derive_status", "warning_of"]
+
+
+# Where the vehicle may fail to answer (§4.9); elsewhere there is none, or it does.
+_VEHICLE_MAY_BE_MUTE: Final = frozenset(
+    {
+        ChargePointStatus.PREPARING,
+        ChargePointStatus.SUSPENDED_EV,
+        ChargePointStatus.SUSPENDED_EVSE,
+        ChargePointStatus.FINISHING,
+    }
+)
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -47,6 +60,12 @@ def derive_status(facts: Facts) -> ChargePointStatus:
     if facts.is_reserved:
         return ChargePointStatus.RESERVED
     return ChargePointStatus.PREPARING if facts.is_plugged else ChargePointStatus.AVAILABLE
+
+
+def warning_of(error_code: ChargePointErrorCode, status: ChargePointStatus) -> ChargePointErrorCode:
+    """The error code that goes with a status other than Faulted: a warning, charging is still possible (§4.9)."""
+    is_out_of_place = error_code is ChargePointErrorCode.EV_COMMUNICATION_ERROR and status not in _VEHICLE_MAY_BE_MUTE
+    return ChargePointErrorCode.NO_ERROR if is_out_of_place else error_code
 
 
 def derive_station_status(*, is_operative: bool, is_faulted: bool) -> ChargePointStatus:

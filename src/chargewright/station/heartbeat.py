@@ -1,7 +1,7 @@
 """Heartbeat: a sign of life when nothing else was said for a while, and the time at least once a day (§4.6)."""
 
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Final
 
 from chargewright.protocol.v16.core import HeartbeatRequest, HeartbeatResponse
@@ -12,16 +12,15 @@ __all__ = ["Heartbeat"]
 
 # OCPP-J 5.3: whatever else keeps the line alive, the time is asked for once in 24 hours.
 LONGEST_SILENCE_SECONDS: Final = 24 * 3600.0
-# A clock this far from the CSMS's is worth a line in the log.
-DRIFT_SECONDS: Final = 60.0
 
 
 class Heartbeat:
-    """`last_sent` tells when anything was last sent, in seconds of the monotonic clock."""
+    """`last_sent` tells when anything was last sent, in monotonic seconds; `told_time` gets the CSMS's time of day."""
 
-    def __init__(self, context: Context, last_sent: Callable[[], float]) -> None:
+    def __init__(self, context: Context, last_sent: Callable[[], float], told_time: Callable[[datetime], None]) -> None:
         self._context = context
         self._last_sent = last_sent
+        self._told_time = told_time
         self._last_beat = context.clock.monotonic()
         self._timer: Timer | None = None
 
@@ -66,6 +65,4 @@ class Heartbeat:
             self._context.log.info("heartbeat failed", reason=str(failure))
             return
         # Time stamps are UTC where they name no zone (§3.14 recommends UTC).
-        drift = (response.current_time.in_zone(UTC) - self._context.clock.now()).total_seconds()
-        if abs(drift) > DRIFT_SECONDS:
-            self._context.log.warning("the CSMS has another time", ahead_seconds=round(drift))
+        self._told_time(response.current_time.in_zone(UTC))

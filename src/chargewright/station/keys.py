@@ -227,10 +227,22 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key("LocalPreAuthorize", _fixed("false"), _boolean),
     Key("MaxChargingProfilesInstalled", _profile_bound("max_profiles"), exists=_has_smart_charging),
+    Key(
+        "MaxEnergyOnInvalidId",
+        _fixed("0"),
+        _integer("MaxEnergyOnInvalidId", 0),
+        exists=lambda product: product.limits_energy_on_invalid_id,
+    ),
     _number("MessageTimeout", 30, 1),
     *_measurands("MeterValuesAlignedData", _REGISTER),
     *_measurands("MeterValuesSampledData", _REGISTER),
     _number("MeterValueSampleInterval", 60, 0),
+    Key(
+        "MinimumStatusDuration",
+        _fixed("0"),
+        _integer("MinimumStatusDuration", 0),
+        exists=lambda product: product.limits_status_notifications,
+    ),
     Key("NumberOfConnectors", lambda product: str(len(product.outlets))),
     Key(
         "ReserveConnectorZeroSupported",
@@ -238,6 +250,7 @@ KEYS: Final[tuple[Key, ...]] = (
         exists=lambda product: product.reservations is not None,
     ),
     Key("SendLocalListMaxLength", _local_list_bound("max_entries_per_message"), exists=_has_local_list),
+    _number("ResetRetries", 1, 0),
     Key("StopTransactionMaxMeterValues", lambda product: str(product.max_transaction_meter_values)),
     Key(
         "StopTransactionOnEVSideDisconnect",

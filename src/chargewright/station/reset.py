@@ -4,29 +4,48 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from chargewright.protocol.v16.core import Reason, ResetRequest, ResetResponse, ResetStatus, ResetType
+from chargewright.protocol.v16.core import (
+    ChargePointErrorCode,
+    Reason,
+    ResetRequest,
+    ResetResponse,
+    ResetStatus,
+    ResetType,
+)
+from chargewright.protocol.v16.security_events import SecurityEvent
 from chargewright.station.context import Answer, ConnectorPort, Context
+from chargewright.station.hardware.interface import RestartKind
 
 __all__ = ["Reset"]
 
 # How long a soft reset waits for its StopTransactions to be answered; they stay queued in any case.
 SETTLE_SECONDS: Final = 10.0
+# Between two tries of a reset that failed.
+RETRY_SECONDS: Final = 10.0
+
+_KINDS: Final = {ResetType.SOFT: RestartKind.SOFTWARE, ResetType.HARD: RestartKind.HARDWARE}
 
 
 class Reset:
-    """`settled` returns when all transaction messages are answered; `restart` boots the station anew."""
+    """`settled` returns when all transaction messages are answered; `restart` boots the station anew, or returns False.
+
+    A restart that fails is tried again as often as ResetRetries says; after that the station goes on with the warning
+    ResetFailure (§7.6), which `warn` tells, until a later reset works.
+    """
 
     def __init__(
         self,
         context: Context,
         connectors: Sequence[ConnectorPort],
         settled: Callable[[], Awaitable[None]],
-        restart: Callable[[], None],
+        restart: Callable[[RestartKind], bool],
+        warn: Callable[[ChargePointErrorCode], None],
     ) -> None:
         self._context = context
         self._connectors = connectors
         self._settled = settled
         self._restart = restart
+        self._warn = warn
         self._is_under_way = False
 
     def reset(self, request: ResetRequest) -> Answer:
@@ -51,6 +70,20 @@ class Reset:
                     await asyncio.wait_for(self._settled(), SETTLE_SECONDS)
                 except TimeoutError:
                     self._context.log.info("reset: transaction messages stay queued")
+            self._context.note_security_event(SecurityEvent.RESET_OR_REBOOT, f"Reset {kind.value} by the CSMS")
+            await self._try(kind)
         finally:
             self._is_under_way = False
-        self._restart()
+
+    async def _try(self, kind: ResetType) -> None:
+        tries = 1 + self._context.configuration.integer("ResetRetries")
+        for number in range(1, tries + 1):
+            if number > 1:
+                # Nothing happens in between that could be awaited: the hardware is given time.
+                await asyncio.sleep(RETRY_SECONDS)
+            if self._restart(_KINDS[kind]):
+                # Told with the statuses after the boot, at the latest.
+                self._warn(ChargePointErrorCode.NO_ERROR)
+                return
+            self._context.log.warning("a reset failed", kind=kind.value, attempt=number, of=tries)
+        self._warn(ChargePointErrorCode.RESET_FAILURE)

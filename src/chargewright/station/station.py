@@ -7,7 +7,6 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from chargewright.clock import Clock
 from chargewright.protocol.v16.actions import ACTIONS, Role
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.core import (
@@ -25,12 +24,13 @@ from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
 from chargewright.station.context import Answer, CallFailed, CallFailure, Context, Serve
 from chargewright.station.dialect import Dialect, Translator, numbered_call_ids
-from chargewright.station.hardware.interface import ConnectorHardware, TagReader
+from chargewright.station.hardware.interface import ConnectorHardware, Restarter, RestartKind, TagReader
 from chargewright.station.line import Line
 from chargewright.station.link import Command, Link, read_tolerantly
 from chargewright.station.product import Product
 from chargewright.station.security_profile import Provisioning
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, connector_snapshot
+from chargewright.station.station_clock import StationClock
 from chargewright.station.store import StationStore
 from chargewright.station.tally import Tally
 from chargewright.station.upkeep import Upkeep
@@ -58,10 +58,10 @@ class Station:
     """One station. `run` lives its life; `close` ends it in order, `cut_power` does not.
 
     Made inside the event loop that runs it. `hardware` has one entry per outlet of `product`, `store` is the memory
-    that survives, `delay_seconds(attempt, random)` the wait before a connection attempt. `on_change` is called when
-    what a snapshot shows may have changed; `opening` is the snapshot of the moment when `run` began, with what an
-    earlier run left open closed: the difference to a later one is what this run did. Without `upkeep` no firmware is
-    updated and no file is sent, whatever the product says.
+    that survives, `restarter` what a Reset restarts (None: that never fails), `delay_seconds(attempt, random)` the wait
+    before a connection attempt. `on_change` is called when what a snapshot shows may have changed; `opening` is the
+    snapshot of the moment when `run` began, with what an earlier run left open closed: the difference to a later one is
+    what this run did. Without `upkeep` no firmware is updated and no file is sent, whatever the product says.
     """
 
     _blocks: Blocks
@@ -77,12 +77,13 @@ class Station:
         store: StationStore,
         *,
         connect: Connect,
-        clock: Clock,
+        clock: StationClock,
         random: Random,
         password: bytes | None = None,
         provisioning: Provisioning | None = None,
         tag_reader: TagReader | None = None,
         upkeep: Upkeep | None = None,
+        restarter: Restarter | None = None,
         spoken: frozenset[Dialect] = frozenset(),
         tally: Tally | None = None,
         delay_seconds: Callable[[int, Random], float],
@@ -93,6 +94,8 @@ class Station:
         self._spoken = spoken
         self._call_ids: Iterator[str] = iter(())
         self._is_without_power = False
+        self._is_ending = False
+        self._restarter = restarter
         self._tasks: set[asyncio.Task[None]] = set()
         self._configuration = StationConfiguration(product, store)
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chargewright.station").bind(
@@ -128,10 +131,13 @@ class Station:
                 reconnect=lambda: self._line.drop(),
                 renew=lambda: self._line.restart(RENEWAL_SECONDS),
                 restart=self._restart,
+                reset=self._reset,
+                told_time=clock.synchronise,
                 changed=lambda: self.on_change(),
             ),
             Provisioning(url=csms_url, password=password) if provisioning is None else provisioning,
         )
+        clock.on_change = self._blocks.clock_changed
         self._commands = {name: self._unless_silent(serve) for name, serve in served(self._blocks).items()}
         self._link = Link(
             clock,
@@ -172,6 +178,7 @@ class Station:
         """
         if self._is_without_power:
             return
+        self._is_ending = True
         if self._context.product.stops_before_power_down:
             self.end_transactions(Reason.POWER_LOSS)
             if self._context.is_online():
@@ -231,6 +238,11 @@ class Station:
     def tampered_with(self) -> None:
         """Somebody opens the housing (security whitepaper §8)."""
         self._context.note_security_event(SecurityEvent.TAMPER_DETECTION_ACTIVATED)
+
+    def set_warning(self, connector_id: int, error_code: ChargePointErrorCode) -> None:
+        """Something is wrong that keeps nobody from charging (§4.9), `NO_ERROR`: not any more. 0 is the station."""
+        warned = self._blocks.availability if connector_id == 0 else self._blocks.connectors[connector_id - 1]
+        warned.warn(error_code)
 
     # What can be seen.
 
@@ -292,8 +304,16 @@ class Station:
         boot = self._context.store.next_boot()
         self._call_ids = numbered_call_ids(self._context.store.meta("instance", ""), boot, self._spoken)
 
+    def _reset(self, kind: RestartKind) -> bool:
+        has_worked = self._restarter is None or self._restarter.restart(kind)
+        if has_worked:
+            self._restart()
+        return has_worked
+
     def _restart(self) -> None:
         """After a Reset: as if power had been away for a moment, with the vehicles still there."""
+        if self._is_ending or self._is_without_power:
+            return
         self._blocks.stand_still()
         self._count_boot()
         self._blocks.security.started()

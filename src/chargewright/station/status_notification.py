@@ -7,10 +7,13 @@ from chargewright.protocol.v16.base import UNSET, Timestamp
 from chargewright.protocol.v16.core import StatusNotificationRequest, StatusNotificationResponse
 from chargewright.station.context import CallFailed, CallFailure, Context, StatusReport
 from chargewright.station.dialect import Dialect
+from chargewright.station.hardware.interface import Timer
 
 __all__ = ["StatusNotifications"]
 
 INFO_LENGTH = 50
+# A timer may fire a rounding error early.
+MARGIN_SECONDS = 0.001
 
 
 class StatusNotifications:
@@ -20,6 +23,10 @@ class StatusNotifications:
         self._context = context
         self._current: dict[int, StatusReport] = {}
         self._told: dict[int, StatusReport] = {}
+        # Told, or on its way; when the present status began; and those that have to last a while yet.
+        self._said: dict[int, StatusReport] = {}
+        self._since: dict[int, float] = {}
+        self._lasting: dict[int, Timer] = {}
         self._waiting: deque[tuple[StatusNotificationRequest, StatusReport, bool]] = deque()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -30,25 +37,61 @@ class StatusNotifications:
 
     def report(self, report: StatusReport) -> None:
         """The status of a connector has changed, or is known for the first time."""
+        known = self._current.get(report.connector_id)
         self._current[report.connector_id] = report
+        if known is None or known.status is not report.status:
+            self._since[report.connector_id] = self._context.clock.monotonic()
         if self._context.is_online():
-            self._put(report, is_triggered=False)
+            self._tell_what_lasts(report.connector_id)
+
+    def stop(self) -> None:
+        """Wait for no status to last any more. Idempotent."""
+        for timer in self._lasting.values():
+            timer.cancel()
+        self._lasting.clear()
 
     def booted(self) -> None:
         """The station was accepted after a boot: `online` will tell everything (errata v4.0 §3.22)."""
         self._told.clear()
+        self._said.clear()
 
     def online(self) -> None:
         """The line is back: tell what is not known yet."""
         self._waiting.clear()
+        self._said = dict(self._told)
         for connector_id in sorted(self._current, reverse=Dialect.STATUSES_REVERSED in self._context.spoken):
             if self._told.get(connector_id) != self._current[connector_id]:
-                self._put(self._current[connector_id], is_triggered=False)
+                self._tell_what_lasts(connector_id)
 
     def repeat(self, connector_ids: list[int]) -> None:
         """Tell the present status again, as TriggerMessage asks (§5.17)."""
         for connector_id in connector_ids:
             self._put(self._current[connector_id], is_triggered=True)
+
+    def _tell_what_lasts(self, connector_id: int) -> None:
+        """Tell the present status, once it has lasted as long as MinimumStatusDuration says (§9.1.20)."""
+        timer = self._lasting.pop(connector_id, None)
+        if timer is not None:
+            timer.cancel()
+        report, said = self._current[connector_id], self._said.get(connector_id)
+        is_limited = self._context.product.limits_status_notifications
+        minimum = self._context.configuration.integer("MinimumStatusDuration") if is_limited else 0
+        if minimum > 0 and report == said:
+            # What it was in between has not lasted.
+            return
+        lasted = self._context.clock.monotonic() - self._since[connector_id]
+        # After a boot everything is told at once (errata v4.0 §3.22), and news of a status that is known.
+        if said is None or said.status is report.status or lasted >= minimum:
+            self._put(report, is_triggered=False)
+            return
+        self._lasting[connector_id] = self._context.call_later(
+            minimum - lasted + MARGIN_SECONDS, lambda: self._has_lasted(connector_id)
+        )
+
+    def _has_lasted(self, connector_id: int) -> None:
+        self._lasting.pop(connector_id, None)
+        if self._context.is_online():
+            self._tell_what_lasts(connector_id)
 
     def _put(self, report: StatusReport, *, is_triggered: bool) -> None:
         request = StatusNotificationRequest(
@@ -59,6 +102,7 @@ class StatusNotifications:
             timestamp=Timestamp.of(self._context.clock.now()),
         )
         self._waiting.append((request, report, is_triggered))
+        self._said[report.connector_id] = report
         if self._is_idle.is_set():
             self._is_idle.clear()
             self._context.spawn(self._send())

@@ -17,11 +17,13 @@ from chargewright.station.file_trust import trust_of
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.hardware.simulated_firmware import SimulatedFirmware
 from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
+from chargewright.station.hardware.simulated_restarter import SimulatedRestarter
 from chargewright.station.network import SimulatedNetwork
 from chargewright.station.product import Product
 from chargewright.station.security_profile import Provisioning
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 from chargewright.station.station import Station
+from chargewright.station.station_clock import StationClock
 from chargewright.station.store import StationStore
 from chargewright.station.tally import Tally
 from chargewright.station.upkeep import MemoryShelf, Shelf, Upkeep
@@ -68,7 +70,9 @@ class VirtualStation:
         self.shelf = MemoryShelf() if shelf is None else shelf
         upkeep = Upkeep(_transfers(clock, store) if transfers is None else transfers, self.shelf, self.firmware)
         self.network = SimulatedNetwork(connect)
-        self._clock = clock
+        # It runs on over power cuts, as one with a battery does; hardware that lives on came with it.
+        self.clock = clock if isinstance(clock, StationClock) else StationClock(clock)
+        self.restarter = SimulatedRestarter()
         self._store = store
         self._power = asyncio.Event()
         self._power.set()
@@ -88,7 +92,8 @@ class VirtualStation:
             [connector.hardware for connector in self.connectors],
             store,
             connect=self.network.connect,
-            clock=clock,
+            clock=self.clock,
+            restarter=self.restarter,
             random=random,
             delay_seconds=delay_seconds,
             password=password,
@@ -188,10 +193,10 @@ class VirtualStation:
         register_wh, _ = self._store.register(number)
         return SimulatedConnector(
             product.outlets[number - 1],
-            self._clock,
+            self.clock,
             asyncio.get_running_loop().call_later,
             register_wh=register_wh,
-            keep=lambda register_wh: self._store.set_register(number, register_wh, self._clock.now()),
+            keep=lambda register_wh: self._store.set_register(number, register_wh, self.clock.now()),
             delays=self._delays,
             resolution_wh=product.meter_resolution_wh,
             voltage_v=product.nominal_voltage_v,

@@ -31,6 +31,8 @@ __all__ = [
     "Offer",
     "Outlet",
     "PilotState",
+    "RestartKind",
+    "Restarter",
     "TagReader",
     "TamperSensor",
     "Timer",
@@ -225,6 +227,20 @@ class TagReader(Protocol):
     """Reads id tags. `on_tag` gets the tag and the connector it was meant for, None where the reader cannot know."""
 
     on_tag: Callable[[str, int | None], None]
+
+
+class RestartKind(enum.Enum):
+    """How deep a restart goes (§7.40)."""
+
+    SOFTWARE = "the software"
+    HARDWARE = "the whole hardware"
+
+
+class Restarter(Protocol):
+    """Restarts the controller on which the station runs."""
+
+    def restart(self, kind: RestartKind) -> bool:
+        """Begin to restart; False where that failed, and everything goes on as before."""
 
 
 class EmergencyStop(Protocol):
