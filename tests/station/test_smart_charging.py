@@ -265,8 +265,13 @@ def test_nothing_is_polled_while_nothing_changes() -> None:
         shares: list[int] = []
         block = world.virtual.station._blocks.smart_charging
         assert block is not None
-        whole = block._share
-        block._share = lambda: (shares.append(1), whole())[1]  # type: ignore[method-assign]  # counted, not changed
+        share = block._share
+
+        def counted() -> None:
+            shares.append(1)
+            share()
+
+        block._share = counted  # type: ignore[method-assign]  # counted, not changed
         await install(world, 0, MAXIMUM, {0: 16, 3000: 10})
         await asyncio.sleep(3600)
         assert len(shares) == 2
@@ -633,31 +638,30 @@ MANY = {
     )
     for switches in (False, True)
 }
-installs = st.fixed_dictionaries(
-    {
-        "do": st.just("install"),
-        "connector_id": st.integers(0, 2),
-        "purpose": st.sampled_from([MAXIMUM, DEFAULT, TX]),
-        "limits": st.lists(st.sampled_from([0, 5, 6, 8, 10, 13.3, 16, 20, 32, 40, 64]), min_size=1, max_size=4),
-        "every": st.integers(1, 40),
-        "level": st.integers(0, 2),
-        "unit": st.sampled_from("AW"),
-        "kind": st.sampled_from(["Absolute", "Relative"]),
-        "phases": st.sampled_from([None, 1, 3]),
-        "duration": st.sampled_from([None, 30, 90]),
-        "start": st.integers(-30, 30),
-        "valid_for": st.sampled_from([None, None, 45]),
+DEEDS = ("install",) * 6 + ("begin", "wait") * 3 + ("end", "clear", "cut")
+
+
+def drawn(dice: Random) -> dict[str, Any]:
+    """Something that somebody does, with all that may belong to it."""
+    purpose = dice.choice([MAXIMUM, DEFAULT, DEFAULT, TX])
+    place = {MAXIMUM: [0], DEFAULT: [0, 1, 2], TX: [1, 2]}[purpose]
+    return {
+        "do": dice.choice(DEEDS),
+        "connector_id": dice.choice(CONNECTORS),
+        "profile_for": dice.choice(place),
+        "purpose": purpose,
+        "limits": dice.choices([0, 5, 6, 8, 10, 13.3, 16, 20, 32, 40, 64], k=dice.randint(1, 4)),
+        "every": dice.randint(1, 40),
+        "level": dice.randint(0, 2),
+        "unit": dice.choice("AW"),
+        "kind": dice.choice(["Absolute", "Absolute", "Relative"]) if purpose != MAXIMUM else "Absolute",
+        "phases": dice.choice([None, None, 1, 3]),
+        "duration": dice.choice([None, 30, 90]),
+        "start": dice.randint(-30, 5),
+        "valid_for": dice.choice([None, None, 45]),
+        "seconds": dice.randint(1, 40),
+        "soc": dice.choice([0.2, 0.2, 0.99]),
     }
-)
-others = st.fixed_dictionaries(
-    {
-        "do": st.sampled_from(["clear", "begin", "begin", "end", "wait", "wait", "cut"]),
-        "connector_id": st.sampled_from(CONNECTORS),
-        "purpose": st.sampled_from([None, MAXIMUM, DEFAULT, TX]),
-        "seconds": st.integers(1, 60),
-        "soc": st.sampled_from([0.2, 0.2, 0.99]),
-    }
-)
 
 
 class Auditor:
@@ -666,23 +670,29 @@ class Auditor:
     def __init__(self, world: World) -> None:
         self.world = world
         self.offers = dict.fromkeys(CONNECTORS, NO_OFFER)
-        self.checks = 0
+        self.violations: list[str] = []
         for number, connector in enumerate(world.virtual.connectors, start=1):
             connector.offer = self._watching(number, connector.offer)  # type: ignore[method-assign,assignment]  # watched
 
     def _watching(self, number: int, pass_on: Callable[[Offer], None]) -> Callable[[Offer], None]:
         def offer(offer: Offer) -> None:
             before, self.offers[number] = self.offers[number], offer
-            self.check(number)
+            self._note(number)
             if offer.power_w > before.power_w or offer.current_a > before.current_a:
-                self.check(0)
+                self._note(0)
             pass_on(offer)
 
         return offer
 
+    def _note(self, number: int) -> None:
+        # What a driver raises would only make its connector Faulted.
+        try:
+            self.check(number)
+        except AssertionError as error:
+            self.violations.append(str(error))
+
     def check(self, number: int) -> None:
         """One connector against its own limits, or with 0 the sum of all against the maximum."""
-        self.checks += 1
         store, now = self.world.store, self.world.clock.now_microseconds()
         kept = [InstalledProfile.decoded(text) for _, text in store.records("charging_profile").items()]
         profiles = ProfileSet(installed=kept)
@@ -695,8 +705,11 @@ class Auditor:
         asked = CONNECTORS if number == 0 else (number,)
         for unit in ("A", "W"):
             bound = limit.amperes if unit == "A" else limit.watts
-            assert bound is None or sum(self._taken(item, unit) for item in asked) <= float(bound) + 1e-6
-        if number and limit.phases == 1:
+            taken = sum(self._taken(item, unit) for item in asked)
+            assert bound is None or taken <= float(bound) + 1e-6, (
+                f"{number}: {taken} {unit} under {limit}, {self.offers}"
+            )
+        if number and limit.phases == 1 and not self.world.product.outlets[number - 1].is_dc:
             # What is for one phase is no more in three.
             most = float("inf") if limit.amperes is None else float(limit.amperes) * 230
             assert self._taken(number, "W") <= most + 1e-6
@@ -708,6 +721,7 @@ class Auditor:
         return offer.current_a if unit == "A" else min(offer.power_w, offer.current_a * offer.phases * 230)
 
     def check_all(self) -> None:
+        assert self.violations == []
         for number in (*CONNECTORS, 0):
             self.check(number)
 
@@ -720,7 +734,7 @@ async def act(world: World, auditor: Auditor, deed: dict[str, Any], number: int)
             until = (world.clock.now() + timedelta(seconds=deed["valid_for"] or 0)).isoformat()
             answer = await install(
                 world,
-                connector_id,
+                deed["profile_for"],
                 deed["purpose"],
                 {place * deed["every"]: limit * factor for place, limit in enumerate(deed["limits"])},
                 number=number,
@@ -753,19 +767,17 @@ async def act(world: World, auditor: Auditor, deed: dict[str, Any], number: int)
 
 
 @settings(max_examples=60)
-@given(st.lists(installs | others, min_size=3, max_size=14), st.booleans(), st.sampled_from([SOCKET, DC_CABLE]))
-def test_no_vehicle_is_ever_offered_more_than_is_allowed(
-    deeds: list[dict[str, Any]], switches: bool, other: Outlet
-) -> None:
+@given(st.integers(0, 2**32), st.booleans(), st.sampled_from([SOCKET, DC_CABLE]))
+def test_no_vehicle_is_ever_offered_more_than_is_allowed(seed: int, switches: bool, other: Outlet) -> None:
     async def main(world: World) -> None:
+        dice = Random(seed)
         auditor = Auditor(world)
         await world.boot()
-        for number, deed in enumerate(deeds):
-            await act(world, auditor, deed, number)
+        for number in range(20):
+            await act(world, auditor, drawn(dice), number)
             # Half a second later, so that nothing changes at the very instant of the look.
             await asyncio.sleep(0.5)
             auditor.check_all()
             await asyncio.sleep(0.5)
-        assert auditor.checks >= 3 * len(deeds)
 
     live(main, made(SOCKET, other, smart_charging=MANY[switches]))
