@@ -55,7 +55,10 @@ def change(store: StationStore, key: str, value: str, made: Product | None = Non
         ("NumberOfConnectors", "3", "Rejected"),
         ("WebSocketPingInterval", "10", "RebootRequired"),
         ("WebSocketPingInterval", "-1", "Rejected"),
-        ("LocalPreAuthorize", "true", "NotSupported"),
+        ("LocalPreAuthorize", "true", "Accepted"),
+        ("LocalAuthorizeOffline", "maybe", "Rejected"),
+        ("LocalAuthListEnabled", "true", "NotSupported"),
+        ("AuthorizationCacheEnabled", "true", "NotSupported"),
         ("MakeCoffee", "true", "NotSupported"),
     ],
 )
