@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 from rich.console import Console
 
-from bench import authorize, durable_calls, fan_out, idle, local_list, storm
+from bench import authorize, charging_profiles, durable_calls, fan_out, idle, local_list, storm
 from bench.results import Result, failed, show, write
 
 SECTIONS: dict[str, Callable[[argparse.Namespace, Console], list[Result]]] = {
@@ -23,6 +23,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace, Console], list[Result]]] = {
     storm.SECTION: lambda options, console: storm.run(options.storm, console),
     fan_out.SECTION: lambda _, console: fan_out.run(console),
     idle.SECTION: lambda options, console: idle.run(options.idle, console),
+    charging_profiles.SECTION: lambda _, console: charging_profiles.run(console),
     local_list.SECTION: lambda _, console: local_list.run(console),
 }
 

@@ -385,6 +385,20 @@ def test_the_maximum_is_shared_among_those_that_charge() -> None:
     live(main, made(SOCKET, SOCKET))
 
 
+def test_a_maximum_that_changes_is_shared_anew_also_where_each_by_itself_stays_under_it() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 0, MAXIMUM, {0: 20, 60: 12})
+        await install(world, 0, DEFAULT, {0: 10}, number=2)
+        await charge(world, 1)
+        await charge(world, 2)
+        assert (offered(world, 1), offered(world, 2)) == (10, 10)
+        await asyncio.sleep(60)
+        assert (offered(world, 1), offered(world, 2)) == (6, 6)
+
+    live(main, made(SOCKET, SOCKET))
+
+
 def test_a_vehicle_that_has_enough_leaves_its_share_to_the_others() -> None:
     async def main(world: World) -> None:
         await world.boot()
@@ -519,11 +533,19 @@ def test_what_cannot_be_read_back_is_told_and_the_rest_is_obeyed() -> None:
         live(main, made(), store)
 
 
-def test_a_clock_that_was_set_is_noticed_when_told() -> None:
-    bench = Bench(made())
-    block = Block(bench.context, [], lambda key: None)
-    block.wake_up()
-    assert not [handle for _, handle in bench.timers.due if not handle.is_cancelled]
+def test_a_clock_that_was_set_is_followed_at_once() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 1, DEFAULT, {0: 16, 3600: 10, 7200: 12})
+        await charge(world)
+        assert offered(world) == 16
+        later = (world.clock.now() + timedelta(hours=1, seconds=5)).isoformat()
+        world.csms.answers["Heartbeat"] = {"currentTime": later}
+        await world.csms.call("TriggerMessage", requestedMessage="Heartbeat")
+        await asyncio.sleep(1)
+        assert offered(world) == 10
+
+    live(main, made())
 
 
 # The published examples, over the wire.

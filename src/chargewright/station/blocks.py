@@ -214,6 +214,8 @@ class Blocks:
         if self.boot.registration is Registration.ACCEPTED:
             self.metering.start()
         self.reservations.clock_changed()
+        if self.smart_charging is not None:
+            self.smart_charging.clock_changed()
 
     def read_meter(self, connector_id: int) -> MeterReading:
         """Look at the meter of a connector."""
