@@ -1,13 +1,14 @@
 """What a tag means: start here, stop that, or nothing; and stations where the plug is the tag (§3.4, §3.10)."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 from chargewright.errors import LocalProtocolError
-from chargewright.station.product import LocalList
+from chargewright.station.product import LocalList, Reservations
 
 
 def tag_info(parents: dict[str, str | None]) -> Any:
@@ -333,3 +334,45 @@ def test_free_vending_starts_for_a_vehicle_that_was_there_before_and_not_out_of_
         await world.csms.expect("StartTransaction", 2)
 
     live(main, VENDING)
+
+
+def test_a_tag_means_the_connector_that_is_reserved_for_it() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        expiry = (world.clock.now() + timedelta(hours=1)).isoformat()
+        for number, id_tag in ((1, "OTHER"), (3, "TAG")):
+            answer = await world.csms.call(
+                "ReserveNow", connectorId=number, expiryDate=expiry, idTag=id_tag, reservationId=number
+            )
+            assert answer == {"status": "Accepted"}
+        await asyncio.sleep(5)
+        world.virtual.show_tag("TAG")
+        await asyncio.sleep(5)
+        assert [world.virtual.look(number).status.value for number in (1, 2, 3)] == [
+            "Reserved",
+            "Available",
+            "Preparing",
+        ]
+        # The place that is left is for whoever has none.
+        world.virtual.show_tag("THIRD")
+        await asyncio.sleep(5)
+        assert world.virtual.look(2).status.value == "Preparing"
+        world.virtual.show_tag("FOURTH")
+        await asyncio.sleep(5)
+        assert world.virtual.look(1).status.value == "Reserved"
+
+    live(main, product(SOCKET, SOCKET, SOCKET, reservations=Reservations(has_connector_zero=False)))
+
+
+def test_free_vending_leaves_a_reserved_connector_to_others() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        expiry = (world.clock.now() + timedelta(hours=1)).isoformat()
+        await world.csms.call("ReserveNow", connectorId=1, expiryDate=expiry, idTag="SOMEBODY", reservationId=1)
+        world.virtual.plug(1, car())
+        await asyncio.sleep(60)
+        assert world.csms.of("StartTransaction") == []
+        await world.csms.call("CancelReservation", reservationId=1)
+        assert (await world.csms.expect("StartTransaction"))["idTag"] == "FREE"
+
+    live(main, product(SOCKET, free_vending_tag="FREE", reservations=Reservations(has_connector_zero=False)))
