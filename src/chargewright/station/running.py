@@ -29,7 +29,8 @@ from chargewright.station.provisioning import provisioning_from
 from chargewright.station.shape import product_of, timing_of
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 from chargewright.station.store import StationStore, StationStoreError
-from chargewright.station.virtual import VirtualStation, store_path
+from chargewright.station.upkeep import DiskShelf
+from chargewright.station.virtual import VirtualStation, image_path, store_path
 from chargewright.transport.choice import implementation
 from chargewright.transport.identity import is_identity
 from chargewright.transport.reconnect import BackOff, back_off_seconds
@@ -196,6 +197,7 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
             ),
             spoken=dialects(settings.dialects),
             delays=delays_from(settings.hardware_delays),
+            shelf=DiskShelf(image_path(settings.data, settings.station_id)),
         )
         async with AsyncExitStack() as stack:
             if settings.control is not None:

@@ -29,12 +29,17 @@ from chargewright.station.tally import Tally
 from chargewright.station.upkeep import MemoryShelf, Shelf, Upkeep
 from chargewright.transport.choice import Connect
 
-__all__ = ["VirtualStation", "store_path"]
+__all__ = ["VirtualStation", "image_path", "store_path"]
 
 
 def store_path(directory: Path, station_id: str) -> Path:
     """Where the memory of a station lies; every identity becomes a legal file name."""
     return directory / f"{quote(station_id, safe='')}.sqlite3"
+
+
+def image_path(directory: Path, station_id: str) -> Path:
+    """Where a firmware image of a station lies between download and installation."""
+    return directory / f"{quote(station_id, safe='')}.firmware"
 
 
 class VirtualStation:

@@ -32,7 +32,7 @@ class SimulatedFirmware:
         self.failing: InstallStep | None = None
         self._records = records
         self._factory_version = factory_version
-        self._write_seconds = write_seconds
+        self.write_seconds = write_seconds
 
     @property
     def version(self) -> str:
@@ -58,7 +58,7 @@ class SimulatedFirmware:
         offset = 0
         while chunk := await image.read(offset, CHUNK_BYTES):
             offset += len(chunk)
-        await asyncio.sleep(self._write_seconds)
+        await asyncio.sleep(self.write_seconds)
         self._maybe_fail(InstallStep.WRITING, head)
         does_not_start = InstallStep.STARTING in (self.failing, _failure(head))
         self._records.put_many([("next", version.encode()), ("starts", b"no" if does_not_start else b"yes")])
