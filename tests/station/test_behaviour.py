@@ -13,8 +13,9 @@ def test_those_that_are_shipped_can_be_had_by_name() -> None:
     for name in behaviours():
         behaviour = load_behaviour(name)
         assert len(behaviour.arrivals.per_hour) == 24
-        assert len(set(behaviour.id_tags)) == behaviour.drivers.id_tag_count
-        assert all(len(id_tag) <= 20 for id_tag in behaviour.id_tags)
+        assert len(set(behaviour.id_tags(1_000_000))) == behaviour.drivers.id_tag_count
+        assert all(len(id_tag) <= 20 for id_tag in behaviour.id_tags(1_000_000))
+        assert len(behaviour.id_tags(10)) == 20
     assert load_behaviour("storm").failures.network_drops_per_hour > load_behaviour("depot").failures.power_cuts_per_day
 
 
@@ -22,7 +23,7 @@ def test_a_file_of_ones_own_changes_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('[charging]\nstay_minutes = [5, 10]\n[drivers]\nid_tags = ["ANNA", "BERT"]\ntag_first_share = 1\n')
     behaviour = load_behaviour(str(path))
-    habits = behaviour.habits()
+    habits = behaviour.habits(1)
     assert habits.id_tags == ("ANNA", "BERT")
     assert habits.stay_seconds == (300.0, 600.0)
     assert habits.capacity_wh == (40_000.0, 90_000.0)
@@ -31,7 +32,8 @@ def test_a_file_of_ones_own_changes_what_it_names(tmp_path: Path) -> None:
 
 
 def test_a_pattern_makes_as_many_tags_as_are_asked_for() -> None:
-    assert Behaviour(drivers=Drivers(id_tag_pattern="A-##-B", id_tag_count=3)).id_tags == ("A-01-B", "A-02-B", "A-03-B")
+    behaviour = Behaviour(drivers=Drivers(id_tag_pattern="A-##-B", id_tag_count=3))
+    assert behaviour.id_tags(10) == ("A-01-B", "A-02-B", "A-03-B")
 
 
 @pytest.mark.parametrize(

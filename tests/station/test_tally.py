@@ -30,6 +30,17 @@ def test_what_is_very_short_or_very_long_has_a_place() -> None:
     assert (times.percentile(1.0) or 0) > 1000
 
 
+def test_what_was_added_since_a_copy_can_be_told() -> None:
+    times = Histogram()
+    assert times.since(times.copy()).percentile(0.5) is None
+    times.add(10.0)
+    before = times.copy()
+    times.add(0.1)
+    assert before.total == 1
+    since = times.since(before)
+    assert (since.total, since.percentile(1.0)) == (1, pytest.approx(0.1, rel=0.06))
+
+
 def test_actions_are_told_apart() -> None:
     tally = Tally()
     for action in ("StartTransaction", "MeterValues", "StopTransaction"):

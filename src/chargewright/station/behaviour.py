@@ -42,6 +42,8 @@ IdTag = Annotated[str, Meta(min_length=1, max_length=20)]
 MOST_ID_TAGS: Final = 1_000_000
 # An idToken is a CiString20Type (§7.28).
 ID_TAG_LENGTH: Final = 20
+# A tag is at one connector at a time; more than this only make a central system slow to start.
+TAGS_PER_CONNECTOR: Final = 2
 HOURS: Final = 24
 SECONDS_PER_MINUTE: Final = 60.0
 WH_PER_KWH: Final = 1000.0
@@ -67,7 +69,7 @@ class Charging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class Drivers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`tag_first_share` of them show the tag before they plug in. Their tags are `id_tags`, or `id_tag_count` made of
-    `id_tag_pattern`, whose `#` stand for the digits of a number."""
+    `id_tag_pattern`, whose `#` stand for the digits of a number; no more than two for each connector are used."""
 
     tag_first_share: Share = 0.3
     id_tags: tuple[IdTag, ...] = ()
@@ -100,9 +102,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     failures: Failures = Failures()
     connect: Connect = Connect()
 
-    @property
-    def id_tags(self) -> tuple[str, ...]:
-        """The tags of all drivers."""
+    def id_tags(self, connectors: int) -> tuple[str, ...]:
+        """The tags of all drivers of a fleet with so many connectors."""
         drivers = self.drivers
         if drivers.id_tags:
             return drivers.id_tags
@@ -111,14 +112,15 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             return ()
         before, after = drivers.id_tag_pattern[: match.start()], drivers.id_tag_pattern[match.end() :]
         width = match.end() - match.start()
-        return tuple(f"{before}{number:0{width}d}{after}" for number in range(1, drivers.id_tag_count + 1))
+        count = min(drivers.id_tag_count, TAGS_PER_CONNECTOR * connectors)
+        return tuple(f"{before}{number:0{width}d}{after}" for number in range(1, count + 1))
 
-    def habits(self) -> Habits:
-        """The same as a `Driver` wants it."""
+    def habits(self, connectors: int) -> Habits:
+        """The same as a `Driver` of a fleet with so many connectors wants it."""
         charging = self.charging
         low, high = charging.stay_minutes
         return Habits(
-            id_tags=self.id_tags,
+            id_tags=self.id_tags(connectors),
             stay_seconds=(low * SECONDS_PER_MINUTE, high * SECONDS_PER_MINUTE),
             capacity_wh=_times(charging.capacity_kwh, WH_PER_KWH),
             arrival_soc=charging.arrival_soc,

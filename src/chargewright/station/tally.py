@@ -33,6 +33,20 @@ class Histogram:
         self._counts[min(step, STEPS - 1)] += 1
         self.total += 1
 
+    def copy(self) -> "Histogram":
+        """As it is now."""
+        copied = Histogram()
+        copied.total, copied._counts = self.total, list(self._counts)
+        return copied
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """What was added after `earlier` was copied."""
+        added = Histogram()
+        added.total = self.total - earlier.total
+        before = earlier._counts or [0] * len(self._counts)
+        added._counts = [now - then for now, then in zip(self._counts, before, strict=True)]
+        return added
+
     def percentile(self, share: float) -> float | None:
         """The seconds that `share` (0 to 1) of them do not exceed; None while there are none."""
         wanted = max(1, math.ceil(share * self.total))
@@ -47,10 +61,11 @@ class Histogram:
 class Tally(msgspec.Struct):
     """Counted since it was made.
 
-    `sent` and `received` are messages, answers included. Of transaction messages (StartTransaction, MeterValues,
-    StopTransaction) `queued` became durable, `answered` got a CALLRESULT, `parked` were given up after their last
-    CALLERROR; `starts` and `stops` are what of the first is the beginning and the end of a transaction, `stopped` the
-    ends that were answered. `answer_times` are those of our CALLs.
+    `sent` and `received` are messages, answers included. Of the messages that wait on disk until they are answered
+    (StartTransaction, MeterValues, StopTransaction, critical security events) `queued` became durable, `answered` got a
+    CALLRESULT, `parked` were given up after their last CALLERROR; `starts` and `stops` are what of the first is the
+    beginning and the end of a transaction, `stopped` the ends that were answered. `answer_times` are those of our
+    CALLs.
     """
 
     sent: int = 0
@@ -64,12 +79,12 @@ class Tally(msgspec.Struct):
     answer_times: Histogram = msgspec.field(default_factory=Histogram)
 
     def message_queued(self, action: str) -> None:
-        """A transaction message will be durable before anything speaks of it."""
+        """A message will be durable before anything speaks of it."""
         self.queued += 1
         self.starts += action == "StartTransaction"
         self.stops += action == "StopTransaction"
 
     def message_answered(self, action: str) -> None:
-        """The CSMS has taken a transaction message."""
+        """The CSMS has taken such a message."""
         self.answered += 1
         self.stopped += action == "StopTransaction"

@@ -1,0 +1,215 @@
+"""Running a fleet as a process: from settings to an exit code."""
+
+import asyncio
+import math
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import uvloop
+
+from chargewright.clock import SystemClock
+from chargewright.errors import ChargewrightError, ConfigurationError
+from chargewright.station.behaviour import load_behaviour
+from chargewright.station.database import StationDatabase, StationStoreError
+from chargewright.station.fleet import Fleet, FleetFigures, FleetPlan, FleetResult, identities, key_of, places
+from chargewright.station.log import configure_log
+from chargewright.station.product import Product
+from chargewright.station.running import product_from
+from chargewright.transport.basic_auth import password_from_key
+from chargewright.transport.choice import implementation
+from chargewright.transport.identity import is_identity
+
+__all__ = ["FleetSettings", "raise_file_limit", "run_fleet", "write_seed"]
+
+# Standard streams, the database, the event loop's own, and what libraries open for a moment.
+OTHER_FILES: Final = 64
+MOST_STATIONS: Final = 99_999
+TELL_SECONDS: Final = 1.0
+FILE_NAME: Final = "fleet.sqlite3"
+
+
+class FleetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fleet process needs. `data` None: a directory that is removed at the end. `authorization_key` is one for
+    all stations, `master_key` one from which each has its own. Secrets never show in an error."""
+
+    count: int
+    pics: tuple[str, ...]
+    csms_url: str
+    behaviour: str
+    data: Path | None = None
+    prefix: str = "CW-F-"
+    authorization_key: str | None = None
+    master_key: bytes | None = None
+    seed: int = 0
+    speed: float = 1.0
+    for_seconds: float | None = None
+    drain_seconds: float = 60.0
+    transport: str = "picows"
+    log_level: str = "error"
+
+    def authorization_key_of(self, identity: str) -> str | None:
+        """The AuthorizationKey of a station, in hexadecimal digits."""
+        return self.authorization_key if self.master_key is None else key_of(identity, self.master_key)
+
+    def password_of(self, identity: str) -> bytes | None:
+        """The password that a station sends."""
+        key = self.authorization_key_of(identity)
+        return None if key is None else password_from_key(key)
+
+
+def raise_file_limit(stations: int) -> None:
+    """Let this process open a socket for each station.
+
+    Raises `ConfigurationError` with the numbers where the operating system does not allow that many.
+    """
+    needed = stations + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard not in (resource.RLIM_INFINITY,) and hard < needed:
+        expected = (
+            f"at most {max(0, hard - OTHER_FILES)}: {stations} stations need {needed} open files, and this process may "
+            f"have {hard} (ulimit -Hn); raise the hard limit (LimitNOFILE= of systemd, or /etc/security/limits.conf)"
+        )
+        raise ConfigurationError("--count", "", stations, expected)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        wanted = needed if hard == resource.RLIM_INFINITY else hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def write_seed(settings: FleetSettings, path: Path) -> None:
+    """Write what `chargewright serve --seed` needs to know these stations and their drivers' tags.
+
+    Only the owner may read the file: it holds the stations' passwords. Raises `ConfigurationError` for a wrong setting,
+    OSError where it cannot be written.
+    """
+    _check(settings)
+    lines = [f"# The stations of a fleet of {settings.count}, and the id tags of its drivers.\n"]
+    for identity in identities(settings.prefix, settings.count):
+        key = settings.authorization_key_of(identity)
+        access = "security_profile = 0" if key is None else f'password = "{key}"'
+        lines.append(f'[[station]]\nidentity = "{identity}"\n{access}\n')
+    for id_tag in load_behaviour(settings.behaviour).id_tags(places(settings.count, _products(settings))):
+        lines.append(f"[[id_tag]]\nid_tag = {msgspec.json.encode(id_tag).decode()}\n")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+
+
+def run_fleet(
+    settings: FleetSettings, tell: Callable[[FleetFigures], None], finish: Callable[[FleetResult], None]
+) -> int:
+    """Live until SIGINT, SIGTERM or the end of `for_seconds`; returns the exit code.
+
+    `tell` gets the figures of each second, `finish` the result. 0 nothing was lost, 1 something was, 2 a setting is
+    wrong, 4 the data directory cannot be used, 5 the central system never accepted any station.
+    """
+    configure_log(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            result = runner.run(_live(settings, tell))
+    except ConfigurationError as error:
+        return _failed(2, error)
+    except (StationStoreError, OSError) as error:
+        return _failed(4, error)
+    finish(result)
+    if result.lost:
+        thrown = " (without --data what was not answered in time is thrown away)" if settings.data is None else ""
+        sys.stderr.write(f"chargewright station: {result.lost} messages or transactions were lost{thrown}\n")
+        return 1
+    if not result.accepted:
+        url = settings.csms_url
+        sys.stderr.write(f"chargewright station: {url} accepted no station; --log-level warning says why\n")
+        return 5
+    return 0
+
+
+def _check(settings: FleetSettings) -> None:
+    if not 1 <= settings.count <= MOST_STATIONS:
+        raise ConfigurationError("--count", "", settings.count, f"1 to {MOST_STATIONS}")
+    if not is_identity(identities(settings.prefix, settings.count)[-1]):
+        expected = "up to 43 printable ASCII characters but / \\ ? # %; five digits are appended"
+        raise ConfigurationError("--prefix", "", settings.prefix, expected)
+    if not 0 < settings.speed < math.inf:
+        raise ConfigurationError("--speed", "", settings.speed, "a number above 0")
+    if settings.for_seconds is not None and not 0 < settings.for_seconds < math.inf:
+        raise ConfigurationError("--for", "", settings.for_seconds, "a number of seconds above 0")
+    if not 0 < settings.drain_seconds < math.inf:
+        raise ConfigurationError("--drain", "", settings.drain_seconds, "a number of seconds above 0")
+
+
+def _products(settings: FleetSettings) -> tuple[Product, ...]:
+    if not settings.pics:
+        raise ConfigurationError("--pics", "", "", "one name of a PICS or more, with commas between")
+    return tuple(product_from(name) for name in settings.pics)
+
+
+async def _live(settings: FleetSettings, tell: Callable[[FleetFigures], None]) -> FleetResult:
+    _check(settings)
+    plan = FleetPlan(
+        count=settings.count,
+        products=_products(settings),
+        csms_url=settings.csms_url,
+        behaviour=load_behaviour(settings.behaviour),
+        prefix=settings.prefix,
+        seed=settings.seed,
+        speed=settings.speed,
+        password_of=settings.password_of,
+    )
+    connect = implementation(settings.transport).connect
+    raise_file_limit(settings.count)
+    loop = asyncio.get_running_loop()
+    with ExitStack() as stack:
+        if settings.data is None:
+            data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chargewright-fleet-")))
+        else:
+            data = settings.data
+            data.mkdir(parents=True, exist_ok=True)
+        database = stack.enter_context(StationDatabase(data / FILE_NAME, call_later=loop.call_later))
+        fleet = Fleet(plan, database, connect=connect, clock=SystemClock())
+        telling = asyncio.create_task(_tell_each_second(fleet, tell))
+        try:
+            await _run_until_told(fleet, settings.for_seconds)
+        finally:
+            await fleet.close(settings.drain_seconds)
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+        return fleet.result(is_memory_kept=settings.data is not None)
+
+
+async def _run_until_told(fleet: Fleet, for_seconds: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    if for_seconds is not None:
+        loop.call_later(for_seconds, told.set)
+    fleet.start()
+    waiting = asyncio.create_task(told.wait())
+    trouble = asyncio.create_task(fleet.wait_for_trouble())
+    try:
+        await asyncio.wait([waiting, trouble], return_when=asyncio.FIRST_COMPLETED)
+        if trouble.done():
+            trouble.result()
+    finally:
+        waiting.cancel()
+        trouble.cancel()
+        await asyncio.gather(waiting, trouble, return_exceptions=True)
+
+
+async def _tell_each_second(fleet: Fleet, tell: Callable[[FleetFigures], None]) -> None:
+    while True:
+        # The pace of a display; nothing is waited for.
+        await asyncio.sleep(TELL_SECONDS)
+        tell(fleet.figures())
+
+
+def _failed(code: int, error: ChargewrightError | OSError) -> int:
+    sys.stderr.write(f"chargewright station: {error}\n")
+    return code

@@ -1,0 +1,173 @@
+"""`chargewright station fleet` as a process, against `chargewright serve` as another one: both sides count."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import sqlite3
+import stat
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import serve
+from websockets.http11 import Request, Response
+
+MASTER_KEY = "a master key that is long enough"
+
+
+async def chargewright(*arguments: str, **environment: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "chargewright.cli.main"),
+        *arguments,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, "CHARGEWRIGHT_BOOTSTRAP_TOKEN": "0123456789abcdef0123456789abcdef", **environment},
+    )
+
+
+async def fleet(*arguments: str, **environment: str) -> Process:
+    return await chargewright("station", "fleet", *arguments, **environment)
+
+
+async def ended(process: Process) -> tuple[int, str, str]:
+    out, err = await asyncio.wait_for(process.communicate(), 90)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+@asynccontextmanager
+async def central_system(seed: Path, data: Path) -> AsyncIterator[str]:
+    """A `chargewright serve` on SQLite; yields its URL for stations."""
+    process = await chargewright(
+        *("serve", "--data", str(data), "--seed", str(seed), "--log-level", "error", "--json"),
+        *("--ocpp", "127.0.0.1:0", "--http", "off"),
+    )
+    try:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        assert line, (await process.communicate())[1].decode()
+        yield f"ws://{json.loads(line)['ocpp'][0]}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.communicate(), 60)
+
+
+async def test_a_fleet_loses_nothing_and_both_sides_count_the_same(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.toml"
+    common = ("--count", "100", "--behaviour", "storm", "--master-key-env", "MASTER")
+    code, _, err = await ended(await fleet(*common, "--write-seed", str(seed), MASTER=MASTER_KEY))
+    assert code == 0 and "chargewright serve --seed" in err
+    assert stat.S_IMODE(seed.stat().st_mode) == 0o600
+    async with central_system(seed, tmp_path / "csms") as url:
+        code, out, err = await ended(
+            await fleet(
+                *(*common, "--csms", url, "--pics", "minimal,kempower_s_series", "--data", str(tmp_path / "fleet")),
+                *("--for", "10", "--speed", "20", "--seed", "3", "--json"),
+                MASTER=MASTER_KEY,
+            )
+        )
+    assert code == 0, err
+    told: dict[str, Any] = json.loads(out)
+    assert (told["stations"], told["accepted"], told["lost"], told["waiting"]) == (100, 100, 0, 0)
+    assert told["transactions_completed"] == told["transactions_started"] > 20
+    assert told["transactions_running"] == 0
+    assert told["answered"] == told["queued_messages"]
+    assert told["network_drops"] > 0 and told["power_cuts"] > 0, "nothing went wrong that could have lost a message"
+    assert 0 < told["p50_milliseconds"] <= told["p99_milliseconds"]
+    lines = [line for line in err.splitlines() if " connected, " in line]
+    assert len(lines) >= 8 and all(" of 100 connected, " in line for line in lines)
+    with sqlite3.connect(tmp_path / "csms" / "chargewright.sqlite3") as database:
+        rows = database.execute("SELECT count(*), count(meter_stop) FROM charging_transaction").fetchone()
+        quarantined = database.execute("SELECT count(*) FROM quarantine").fetchone()[0]
+    assert rows == (told["transactions_started"], told["transactions_completed"])
+    assert quarantined == 0
+    assert MASTER_KEY not in out + err
+
+
+async def test_what_waits_is_lost_when_the_memory_is_thrown_away(tmp_path: Path) -> None:
+    """A central system that answers no StartTransaction."""
+
+    def answer(message: str) -> str | None:
+        call = json.loads(message)
+        answers = {
+            "BootNotification": {"status": "Accepted", "currentTime": "2026-01-01T00:00:00Z", "interval": 300},
+            "Authorize": {"idTagInfo": {"status": "Accepted"}},
+            "StatusNotification": {},
+        }
+        return json.dumps([3, call[1], answers[call[2]]]) if call[2] in answers else None
+
+    async def hold(connection: Any) -> None:
+        async for message in connection:
+            text = answer(message)
+            if text is not None:
+                await connection.send(text)
+
+    arguments = ("--count", "2", "--behaviour", "storm", "--speed", "500", "--for", "4", "--drain", "1", "--json")
+    async with serve(hold, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:  # type: ignore[list-item]  # a NewType
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        code, out, err = await ended(await fleet(*arguments, "--csms", url))
+        told = json.loads(out)
+        assert code == 1 and told["lost"] > 0 and told["transactions_completed"] == 0, err
+        assert "were lost (without --data" in err
+        code, out, err = await ended(await fleet(*arguments, "--csms", url, "--data", str(tmp_path)))
+        told = json.loads(out)
+        assert code == 0 and told["lost"] == 0, err
+        assert told["waiting"] == told["queued_messages"] > 0
+
+
+async def test_a_central_system_that_takes_nobody(tmp_path: Path) -> None:
+    def refuse(connection: Any, request: Request) -> Response:
+        response: Response = connection.respond(404, "who are you?")
+        return response
+
+    async with serve(lambda connection: connection.wait_closed(), "127.0.0.1", 0, process_request=refuse) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        code, out, err = await ended(await fleet("--count", "3", "--csms", url, "--for", "1"))
+    assert code == 5 and "accepted no station" in err
+    assert "3 stations, 0 accepted" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--count", "0"), "--count: 0"),
+        (("--count", "3", "--prefix", "a/b"), "--prefix: 'a/b'"),
+        (("--count", "3", "--speed", "0"), "--speed: 0.0"),
+        (("--count", "3", "--drain", "0"), "--drain: 0.0"),
+        (("--count", "3", "--for", "nan"), "--for: nan"),
+        (("--count", "3", "--behaviour", "nowhere"), "depot, public, storm"),
+        (("--count", "3", "--pics", ","), "--pics"),
+        (("--count", "3", "--pics", "nowhere"), "nowhere"),
+        (("--count", "3", "--csms", "http://a"), "CSMS URL"),
+        (("--count", "3", "--log-level", "loud"), "--log-level"),
+        (("--count", "3", "--password-env", "NO_SUCH_VARIABLE"), "NO_SUCH_VARIABLE"),
+        (("--count", "3", "--password-env", "SHORT"), "32 to 40 hexadecimal digits"),
+        (("--count", "3", "--master-key-env", "SHORT"), "16 characters or more"),
+        (("--count", "3", "--master-key-env", "SHORT", "--master-key-file", "x"), "only one of --master-key-env"),
+    ],
+)
+async def test_a_wrong_setting_is_named(arguments: tuple[str, ...], named: str) -> None:
+    csms = () if "--csms" in arguments else ("--csms", "ws://127.0.0.1:1")
+    code, _, err = await ended(await fleet(*arguments, *csms, SHORT="top-secret"))
+    assert code == 2
+    assert named in err and "top-secret" not in err
+
+
+async def test_too_few_open_files_are_told_with_the_numbers() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "chargewright.cli.main", "station", "fleet", "--count", "1000", "--csms", "ws://127.0.0.1:1"),
+        stdout=PIPE,
+        stderr=PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 256)),
+    )
+    code, _, err = await ended(process)
+    assert code == 2
+    assert "1000 stations need 1064 open files" in err and "may have 256" in err and "at most 192" in err

@@ -1,0 +1,140 @@
+"""A fleet in virtual time against a whole central system: accidents lose nothing, and a seed can be replayed."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+import structlog
+
+from chargewright.clock import LoopClock
+from chargewright.csms.app import Csms
+from chargewright.csms.config import Settings
+from chargewright.csms.seed import IdTagSeed, Seed, StationSeed
+from chargewright.csms.storage.sqlite import open_sqlite
+from chargewright.csms.storage.tables import metadata
+from chargewright.simulation import simulate
+from chargewright.station.behaviour import Arrivals, Behaviour, Charging, Connect, Failures
+from chargewright.station.database import StationDatabase
+from chargewright.station.fleet import Fleet, FleetPlan, FleetResult, identities, key_of, places
+from chargewright.station.running import product_from
+from chargewright.transport.loopback import LoopbackNetwork
+
+ACCIDENTS = Behaviour(
+    arrivals=Arrivals(per_hour=(0.0,) * 6 + (2.0,) * 18),
+    charging=Charging(stay_minutes=(5.0, 60.0)),
+    failures=Failures(network_drops_per_hour=1.0, power_cuts_per_day=6.0, fault_share=0.2, fault_seconds=(10.0, 300.0)),
+    connect=Connect(stations_per_second=2.0),
+)
+COUNT = 6
+MASTER_KEY = b"a master key that is long enough"
+
+
+class Lived:
+    """What a run left behind."""
+
+    result: FleetResult
+    rows: list[Any]
+    digest: str
+
+
+def live(
+    seed: int, hours: float, behaviour: Behaviour = ACCIDENTS, during: Callable[[Fleet], Awaitable[None]] | None = None
+) -> Lived:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    lived = Lived()
+    digest = hashlib.sha256()
+
+    async def main(clock: LoopClock) -> None:
+        network = LoopbackNetwork()
+        storage = await open_sqlite(":memory:", clock)
+        products = (product_from("minimal"), product_from("kempower_s_series"))
+        csms = Csms(
+            Settings(ocpp="off", http="off", node="node", log_level="error"),
+            clock=clock,
+            storage=storage,
+            seed=Seed(
+                station=[StationSeed(identity=name, password=key_of(name, MASTER_KEY)) for name in names],
+                id_tag=[IdTagSeed(id_tag=id_tag) for id_tag in behaviour.id_tags(places(COUNT, products))],
+            ),
+            dice=Random(f"{seed} csms"),
+            entropy=Random(f"{seed} secrets").randbytes,
+        )
+        await csms.start()
+        await network.listen(csms.admit, "csms", 9000)
+
+        async def connect(url: str, **arguments: Any) -> Any:
+            on_message = arguments.pop("on_message")
+
+            def received(message: bytes) -> None:
+                digest.update(f"{clock.monotonic():.6f} {arguments['identity']} ".encode() + message)
+                on_message(message)
+
+            return await network.connect(url, on_message=received, **arguments)
+
+        database = StationDatabase(":memory:", call_later=asyncio.get_running_loop().call_later)
+        plan = FleetPlan(
+            count=COUNT,
+            products=products,
+            csms_url="ws://csms:9000/ocpp",
+            behaviour=behaviour,
+            seed=seed,
+            password_of=lambda identity: bytes.fromhex(key_of(identity, MASTER_KEY)),
+        )
+        fleet = Fleet(plan, database, connect=connect, clock=clock)
+        fleet.start()
+        if during is not None:
+            await during(fleet)
+        await asyncio.sleep(hours * 3600 - asyncio.get_running_loop().time())
+        await fleet.close(1800)
+        lived.result = fleet.result(is_memory_kept=True)
+        table = metadata.tables["charging_transaction"]
+        lived.rows = [dict(zip(table.columns.keys(), row, strict=True)) for row in await storage.select(table.select())]
+        await csms.stop()
+
+    names = identities("CW-F-", COUNT)
+    simulate(main)
+    lived.digest = digest.hexdigest()
+    return lived
+
+
+def test_a_day_of_accidents_loses_nothing_and_both_sides_count_the_same() -> None:
+    lived = live(seed=1, hours=14)
+    result = lived.result
+    assert (result.stations, result.accepted, result.lost, result.waiting) == (COUNT, COUNT, 0, 0)
+    assert result.network_drops > 40 and result.power_cuts > 10
+    assert result.transactions_running == 0
+    assert result.transactions_completed == result.transactions_started == len(lived.rows) > 20
+    assert all(row["meter_stop"] is not None for row in lived.rows)
+    assert result.answered == result.queued_messages
+    assert result.visits >= result.transactions_started and result.turned_away > 0
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
+    first, again, other = live(seed=3, hours=8), live(seed=3, hours=8), live(seed=4, hours=8)
+    assert first.digest == again.digest
+    assert first.digest != other.digest
+    assert first.result == again.result
+
+
+def test_nobody_comes_in_hours_without_arrivals_and_stations_come_one_after_another() -> None:
+    counts = []
+
+    async def during(fleet: Fleet) -> None:
+        await asyncio.sleep(1.1)
+        counts.append(fleet.figures())
+        await asyncio.sleep(60)
+        counts.append(fleet.figures())
+
+    lived = live(seed=1, hours=5.9, behaviour=ACCIDENTS, during=during)
+    assert lived.result.visits == 0 and lived.result.transactions_started == 0
+    assert [(figures.stations, figures.connected) for figures in counts] == [(3, 3), (COUNT, COUNT)]
+    assert counts[0].messages_per_second > 1 and counts[1].charging == counts[1].queued == counts[1].completed == 0
+
+
+def test_a_station_s_key_is_its_own_and_legal() -> None:
+    keys = {key_of(identity, MASTER_KEY) for identity in identities("CW-F-", 100)}
+    assert len(keys) == 100
+    assert all(len(bytes.fromhex(key)) == 20 for key in keys)
+    assert key_of("CW-F-00001", MASTER_KEY) != key_of("CW-F-00001", MASTER_KEY + b"!")

@@ -1,0 +1,54 @@
+"""What a fleet process prepares: seed file and open files. The process itself: tests/cli/test_station_fleet.py."""
+
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargewright.csms.seed import read_seed
+from chargewright.errors import ConfigurationError
+from chargewright.station.fleet_running import OTHER_FILES, FleetSettings, raise_file_limit, write_seed
+
+
+def settings(**changes: Any) -> FleetSettings:
+    return FleetSettings(**({"count": 3, "pics": ("minimal",), "csms_url": "ws://a", "behaviour": "depot"} | changes))
+
+
+def test_a_seed_file_is_what_serve_reads(tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    write_seed(settings(master_key=b"0123456789abcdef"), path)
+    seed = read_seed(path)
+    assert [station.identity for station in seed.station] == ["CW-F-00001", "CW-F-00002", "CW-F-00003"]
+    assert len({station.password for station in seed.station}) == 3
+    assert [tag.id_tag for tag in seed.id_tag[:2]] == ["CW-VAN-00001", "CW-VAN-00002"]
+    assert settings(master_key=b"0123456789abcdef").password_of("CW-F-00002") == bytes.fromhex(
+        seed.station[1].password or ""
+    )
+
+
+def test_stations_without_a_password_are_let_in_by_the_seed_file(tmp_path: Path) -> None:
+    write_seed(settings(prefix="X"), tmp_path / "seed.toml")
+    station = read_seed(tmp_path / "seed.toml").station[0]
+    assert (station.identity, station.profile) == ("X00001", 0)
+    assert settings().password_of("X00001") is None
+
+
+def test_one_key_may_be_for_all() -> None:
+    one = settings(authorization_key="00112233445566778899aabbccddeeff")
+    assert one.password_of("A") == one.password_of("B") == bytes.fromhex("00112233445566778899aabbccddeeff")
+
+
+def test_the_open_file_limit_is_raised_as_far_as_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [(1000, 5000)]
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, wanted: limits.append(wanted))
+    raise_file_limit(1000 - OTHER_FILES)
+    assert limits == [(1000, 5000)]
+    raise_file_limit(1000)
+    assert limits[-1] == (5000, 5000)
+    with pytest.raises(ConfigurationError, match="6000 stations need 6064 open files, and this process may have 5000"):
+        raise_file_limit(6000)
+    limits.append((1000, resource.RLIM_INFINITY))
+    raise_file_limit(6000)
+    assert limits[-1] == (6064, resource.RLIM_INFINITY)
