@@ -548,6 +548,22 @@ def test_a_clock_that_was_set_is_followed_at_once() -> None:
     live(main, made())
 
 
+def test_a_transaction_has_not_lasted_longer_because_the_clock_was_set() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 1, DEFAULT, {0: 16, 60: 10}, chargingProfileKind="Relative")
+        await charge(world)
+        later = (world.clock.now() + timedelta(hours=1)).isoformat()
+        world.csms.answers["Heartbeat"] = {"currentTime": later}
+        await world.csms.call("TriggerMessage", requestedMessage="Heartbeat")
+        await asyncio.sleep(30)
+        assert offered(world) == 16
+        await asyncio.sleep(30)
+        assert offered(world) == 10
+
+    live(main, made())
+
+
 # The published examples, over the wire.
 
 VECTORS = [("A", 1, SOCKET, BOTH), ("W", 1000, DC_CABLE, WATTS)]

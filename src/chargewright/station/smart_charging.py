@@ -85,6 +85,7 @@ class SmartCharging:
         self._resting: set[int] = set()
         # Profiles that came with a remote start, and who was let in by it.
         self._awaiting: dict[int, tuple[Authorization, ChargingProfile]] = {}
+        self._clock_lead = self._lead()
         self._timer: Timer | None = None
         self._is_sharing = False
         self._must_share_again = False
@@ -104,7 +105,13 @@ class SmartCharging:
         self.clock_changed()
 
     def clock_changed(self) -> None:
-        """Look again at what the clock says now: it was set, or time has passed unwatched."""
+        """Look again at what the clock says now: it was set, or time has passed unwatched.
+
+        A running transaction has lasted as long as before.
+        """
+        lead = self._lead()
+        jump, self._clock_lead = lead - self._clock_lead, lead
+        self._since = {number: since + jump for number, since in self._since.items()}
         self._share()
 
     def stop(self) -> None:
@@ -229,6 +236,10 @@ class SmartCharging:
 
     def _now(self) -> int:
         return self._context.clock.now_microseconds()
+
+    def _lead(self) -> int:
+        """How far the time of day is ahead of monotonic time, in whole seconds as microseconds."""
+        return round(self._now() / SECOND - self._context.clock.monotonic()) * SECOND
 
     def _share(self) -> None:
         """Offer each vehicle what may be offered now, and wait for the next change.
