@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from chargewright.cli.extras import needs
+from chargewright.cli.station_do import do_app, show, watch
 from chargewright.cli.station_fleet import fleet
+from chargewright.cli.station_play import play
 from chargewright.errors import ConfigurationError
 
 __all__ = ["station_app"]
@@ -34,6 +36,11 @@ class TimingChoice(enum.StrEnum):
 
 
 station_app.command()(fleet)
+
+
+station_app.add_typer(do_app, name="do")
+for _command in (play, show, watch):
+    station_app.command()(_command)
 
 
 @station_app.callback()
