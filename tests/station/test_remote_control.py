@@ -1,9 +1,12 @@
 """The CSMS starts, stops and unlocks (§5.11, §5.12, §5.18)."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
+
+from chargewright.station.product import LocalList, Reservations
 
 ACCEPTED, REJECTED = {"status": "Accepted"}, {"status": "Rejected"}
 
@@ -68,6 +71,27 @@ def test_the_tag_is_authorized_first_if_the_key_says_so(authorize_first: str) ->
         assert bool(csms.of("StartTransaction")) is (authorize_first == "false")
 
     live(main)
+
+
+@pytest.mark.parametrize(("id_tag", "status"), [("KIN", "Accepted"), ("STRANGER", "Rejected")])
+def test_whose_group_the_list_knows_may_use_what_is_kept_for_the_group(id_tag: str, status: str) -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        await world.change("AuthorizeRemoteTxRequests", "false")
+        entry = {"idTag": "KIN", "idTagInfo": {"status": "Accepted", "parentIdTag": "FAMILY"}}
+        await csms.call("SendLocalList", listVersion=1, updateType="Full", localAuthorizationList=[entry])
+        expiry = (world.clock.now() + timedelta(hours=1)).isoformat()
+        reservation = {"connectorId": 1, "expiryDate": expiry, "idTag": "HEAD", "parentIdTag": "FAMILY"}
+        assert await csms.call("ReserveNow", reservationId=1, **reservation) == ACCEPTED
+        assert await csms.call("RemoteStartTransaction", idTag=id_tag, connectorId=1) == {"status": status}
+        await asyncio.sleep(5)
+        world.virtual.plug(1, car())
+        await asyncio.sleep(5)
+        assert world.virtual.look(1).has_transaction is (status == "Accepted")
+
+    reserving = product(local_list=LocalList(5, 5), reservations=Reservations(has_connector_zero=False))
+    live(main, reserving)
 
 
 def test_unlock_answers_first_then_stops_the_transaction() -> None:

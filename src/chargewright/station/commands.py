@@ -48,6 +48,7 @@ def _core(blocks: Blocks) -> dict[str, Serve]:
         lambda: blocks.boot.registration is Registration.ACCEPTED,
         blocks.admission,
         blocks.smart_charging,
+        blocks.authorizer.known,
     )
     reset = Reset(
         context, blocks.connectors, blocks.queue.wait_until_empty, blocks.ways.reset, blocks.availability.warn

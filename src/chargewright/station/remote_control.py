@@ -37,7 +37,7 @@ class RemoteControl:
     """`is_accepted`: the CSMS has taken the station on; before that it may not start or stop anything (§4.2).
 
     `key_of` finds a running transaction by the CSMS's id, `authorize` asks whether a tag may charge, `admission` where.
-    `profiles` is None where smart charging is not offered.
+    `profiles` is None where smart charging is not offered. `known` tells of a tag what the station knows by itself.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class RemoteControl:
         is_accepted: Callable[[], bool],
         admission: Admission,
         profiles: StartProfiles | None = None,
+        known: Callable[[str], Authorization | None] = lambda id_tag: None,
     ) -> None:
         self._context = context
         self._connectors = connectors
@@ -57,6 +58,7 @@ class RemoteControl:
         self._is_accepted = is_accepted
         self._admission = admission
         self._profiles = profiles
+        self._known = known
 
     def remote_start_transaction(self, request: RemoteStartTransactionRequest) -> Answer:
         """§5.11: Accepted means that we try. A charging profile is ignored where smart charging is not offered."""
@@ -98,7 +100,7 @@ class RemoteControl:
         return self._profiles.refuses_start(profile, connector.number)
 
     async def _start(self, connector: ConnectorPort, id_tag: str, profile: ChargingProfile | None) -> None:
-        authorization = Authorization(id_tag, AuthorizationStatus.ACCEPTED)
+        authorization = self._named(id_tag)
         if self._context.configuration.boolean("AuthorizeRemoteTxRequests"):
             authorization = await self._authorize(id_tag)
         is_admitted = self._admission.admits(connector.number, authorization)
@@ -115,6 +117,10 @@ class RemoteControl:
                 reason=in_use if authorization.is_accepted else "the tag may not charge",
             )
 
+    def _named(self, id_tag: str) -> Authorization:
+        """Whom the CSMS names, with the group that list or cache knows."""
+        return self._known(id_tag) or Authorization(id_tag, AuthorizationStatus.ACCEPTED)
+
     def _choose(self, id_tag: str, connector_id: int | None) -> ConnectorPort | None:
         usable = [
             connector
@@ -122,8 +128,8 @@ class RemoteControl:
             if connector.can_be_used and connector_id in (None, connector.number)
         ]
         # Whether one of the same group may use what is kept for somebody shows when the tag is authorized.
-        known = Authorization(id_tag, AuthorizationStatus.ACCEPTED)
-        admitted = [connector for connector in usable if self._admission.admits(connector.number, known)]
+        named = self._named(id_tag)
+        admitted = [connector for connector in usable if self._admission.admits(connector.number, named)]
         if admitted or not self._context.configuration.boolean("AuthorizeRemoteTxRequests"):
             usable = admitted
         # What is kept for this tag comes first, then what is plugged in.
