@@ -176,6 +176,7 @@ class FirmwareUpdates:
     async def _download(self, job: FirmwareJob) -> None:
         if not _downloads_during_transaction(self._context):
             await self._wait_for_users()
+        self._upkeep.look_at_roots()
         received = await self._upkeep.transfers.download(
             job.location,
             self._upkeep.shelf.target(),

@@ -183,7 +183,7 @@ class Maintenance:
 
     def _offer_diagnostics(self, told: Callable[[], Awaitable[None]]) -> None:
         outbox = Outbox(self._context, DiagnosticsStatusNotificationRequest, told)
-        uploads = Uploads(self._context, self._upkeep.transfers, "diagnostics", self.note)
+        uploads = Uploads(self._context, self._upkeep, "diagnostics", self.note)
         diagnostics = Diagnostics(self._context, uploads, outbox, self._diagnostics_file)
         self._outboxes.append(outbox)
         self._uploads.append(uploads)
@@ -192,7 +192,7 @@ class Maintenance:
 
     def _offer_logs(self, told: Callable[[], Awaitable[None]]) -> None:
         outbox = Outbox(self._context, LogStatusNotificationRequest, told)
-        uploads = Uploads(self._context, self._upkeep.transfers, "log", self.note)
+        uploads = Uploads(self._context, self._upkeep, "log", self.note)
         makers = {LogType.DIAGNOSTICS_LOG: self._diagnostics_file, LogType.SECURITY_LOG: self._security_file}
         logs = LogUpload(self._context, uploads, outbox, makers)
         self._outboxes.append(outbox)

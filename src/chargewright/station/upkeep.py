@@ -1,6 +1,7 @@
 """What a station needs to look after itself: a way for files, a place for an image, and somebody who installs it."""
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -79,9 +80,15 @@ class DiskShelf:
                 self.path.with_name(self.path.name + suffix).unlink()
 
 
+def _nothing() -> None:
+    """Where trust never changes."""
+
+
 class Upkeep(msgspec.Struct, frozen=True):
-    """The three together."""
+    """The three together. `look_at_roots` is called before each transfer, on the event loop's thread: root certificates
+    may have been installed since the last one."""
 
     transfers: FileTransfers
     shelf: Shelf
     installer: FirmwareInstaller
+    look_at_roots: Callable[[], None] = _nothing

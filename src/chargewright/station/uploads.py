@@ -13,11 +13,12 @@ from chargewright.errors import LocalProtocolError
 from chargewright.file_transfer.errors import AccessDenied, FileTransferError, MalformedUrl, UnsupportedScheme
 from chargewright.file_transfer.files import BytesSource
 from chargewright.file_transfer.masking import mask_url
-from chargewright.file_transfer.transfers import FileTransfers, Retries
+from chargewright.file_transfer.transfers import Retries
 from chargewright.station.context import Context
 from chargewright.station.diagnostics_log import Note
 from chargewright.station.errand import Errand
 from chargewright.station.schemes import check_scheme
+from chargewright.station.upkeep import Upkeep
 
 __all__ = ["CUE_OF_ERROR", "TRANSITIONS", "FileUpload", "UploadCue", "UploadStage", "Uploads", "next_stage"]
 
@@ -97,10 +98,10 @@ class Uploads:
     of what was true before.
     """
 
-    def __init__(self, context: Context, transfers: FileTransfers, kind: str, note: Note) -> None:
+    def __init__(self, context: Context, upkeep: Upkeep, kind: str, note: Note) -> None:
         self.moved: Callable[[UploadStage, int | None], None] = _nobody_is_told
         self._context = context
-        self._transfers = transfers
+        self._upkeep = upkeep
         self._kind = kind
         self._note = note
         self._records = context.store.records("uploads")
@@ -147,7 +148,8 @@ class Uploads:
         shown = mask_url(upload.location)
         try:
             check_scheme(upload.location, self._context.product.file_transfer_protocols)
-            sent = await self._transfers.upload(
+            self._upkeep.look_at_roots()
+            sent = await self._upkeep.transfers.upload(
                 upload.location,
                 BytesSource(upload.content),
                 file_name=upload.file_name,

@@ -13,7 +13,7 @@ from chargewright.file_transfer.transfers import FileTransfers
 from chargewright.protocol.v16.core import Reason
 from chargewright.station.dialect import Dialect
 from chargewright.station.ev.vehicle import Vehicle
-from chargewright.station.file_trust import trust_of
+from chargewright.station.file_trust import InstalledRoots
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.hardware.simulated_firmware import SimulatedFirmware
 from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
@@ -73,7 +73,10 @@ class VirtualStation:
         self._delays = delays
         self.firmware = SimulatedFirmware(store.records("firmware_slots"), product.firmware_version)
         self.shelf = MemoryShelf() if shelf is None else shelf
-        upkeep = Upkeep(_transfers(clock, store) if transfers is None else transfers, self.shelf, self.firmware)
+        roots = InstalledRoots(store)
+        if transfers is None:
+            transfers = FileTransfers(clock, TransferTools(trust=roots.context))
+        upkeep = Upkeep(transfers, self.shelf, self.firmware, roots.look)
         self.network = SimulatedNetwork(connect)
         # It runs on over power cuts, as one with a battery does; hardware that lives on came with it.
         self.clock = clock if isinstance(clock, StationClock) else StationClock(clock)
@@ -216,7 +219,3 @@ class VirtualStation:
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
-
-def _transfers(clock: Clock, store: StationStore) -> FileTransfers:
-    return FileTransfers(clock, TransferTools(trust=trust_of(store)))
