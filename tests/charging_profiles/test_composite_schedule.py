@@ -2,6 +2,7 @@
 work done at the limits of a large station."""
 
 import itertools
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -38,7 +39,7 @@ from chargewright.charging_profiles.composite_schedule import (
 )
 from chargewright.charging_profiles.profile_set import ProfileSet
 from chargewright.charging_profiles.switches import Switches
-from chargewright.charging_profiles.units import DirectCurrent, Supply
+from chargewright.charging_profiles.units import DirectCurrent, Limit, Supply
 from chargewright.charging_profiles.validation import ProfileLimits
 from chargewright.protocol.v16.base import UNSET
 from chargewright.protocol.v16.coding import decode, encode
@@ -412,3 +413,27 @@ def test_a_day_at_the_limits_is_work_for_profiles_and_answers_not_for_all_period
     # Each profile is looked at when it begins and when it has ended, each period of the answer once.
     assert walks[0].steps <= 6 * LEVELS + periods
     assert walks[0].steps < LEVELS * PERIODS // 10
+
+
+def test_a_maximum_is_divided_as_the_caller_says_among_those_that_charge() -> None:
+    profiles = ProfileSet()
+    profiles.install(make(MAXIMUM, {0: 32, 60: 20}), 0, at())
+    profiles.install(make(DEFAULT, {0: 12}, number=2), 1, at())
+    asked = []
+
+    def evenly(maximum: Limit, limits: Mapping[int, Limit]) -> Mapping[int, Limit]:
+        asked.append((maximum.amperes, {number: limit.amperes for number, limit in limits.items()}))
+        assert maximum.amperes is not None
+        return dict.fromkeys(limits, Limit(amperes=maximum.amperes / len(limits)))
+
+    def told(connector_id: int, *charging: int) -> dict[int, float]:
+        since = dict.fromkeys(charging, at())
+        return steps(composite_schedule(profiles, station(2), connector_id, at(), 90, A, since, sharing=evenly))
+
+    assert told(1, 1) == {0: 12}
+    assert told(2, 2) == {0: 32, 60: 20}
+    assert asked == []
+    assert told(1, 1, 2) == {0: 12, 60: 10}
+    assert told(2, 1) == {0: 16, 60: 10}
+    assert asked[0] == (32, {1: 12, 2: 32})
+    assert told(0, 1, 2) == {0: 32, 60: 20}

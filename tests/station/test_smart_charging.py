@@ -655,6 +655,23 @@ def test_the_composite_schedule_of_the_station_is_the_sum_under_its_maximum() ->
     live(main, made(SOCKET, SOCKET))
 
 
+def test_a_composite_schedule_tells_the_share_of_a_connector() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 0, MAXIMUM, {0: 32, 30: 20, 60: 10, 90: 64}, number=1)
+        await charge(world, 1)
+        assert await composite(world, 1, 120) == {0: 32, 29: 20, 59: 10, 89: 32}
+        # As if a transaction began there now.
+        assert await composite(world, 2, 120) == {0: 16, 29: 10, 59: 0, 89: 32}
+        await charge(world, 2)
+        await install(world, 1, TX, {0: 8}, number=2)
+        assert await composite(world, 1, 100) == {0: 8}
+        assert await composite(world, 2, 100) == {0: 24, 28: 12, 58: 0, 88: 32}
+        assert await composite(world, 0, 100) == {0: 32, 28: 20, 58: 10, 88: 40}
+
+    live(main, made(SOCKET, SOCKET))
+
+
 def test_composite_schedules_that_cannot_be_told() -> None:
     async def main(world: World) -> None:
         await world.boot()

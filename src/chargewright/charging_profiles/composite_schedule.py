@@ -3,10 +3,10 @@
 It says what holds at each whole second after its start: a change between two seconds shows at the later one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,11 +23,21 @@ from chargewright.protocol.v16.smart_charging import (
     GetCompositeScheduleStatus,
 )
 
-__all__ = ["MAX_PERIODS", "MAX_STEPS", "StationSupply", "answer_get_composite_schedule", "composite_schedule"]
+__all__ = [
+    "MAX_PERIODS",
+    "MAX_STEPS",
+    "Sharing",
+    "StationSupply",
+    "answer_get_composite_schedule",
+    "composite_schedule",
+]
 
 # Bounds for a request that names a century, unless the caller has others: periods of an answer, and work done for it.
 MAX_PERIODS: Final = 1_000
 MAX_STEPS: Final = 200_000
+
+# What each connector may take of a maximum for all, by number, given what its own profiles leave it.
+Sharing: TypeAlias = Callable[[Limit, Mapping[int, Limit]], Mapping[int, Limit]]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = 1_000
@@ -71,6 +81,7 @@ def answer_get_composite_schedule(
     charging_since: Mapping[int, int] | None = None,
     *,
     max_periods: int = MAX_PERIODS,
+    sharing: Sharing | None = None,
 ) -> GetCompositeScheduleResponse:
     """The answer of a station; `at` is the instant of receipt, the rest as in `composite_schedule`.
 
@@ -89,7 +100,15 @@ def answer_get_composite_schedule(
     ):
         return GetCompositeScheduleResponse(status=GetCompositeScheduleStatus.REJECTED)
     schedule = composite_schedule(
-        profiles, supply, request.connector_id, at, request.duration, unit, charging_since, max_periods=max_periods
+        profiles,
+        supply,
+        request.connector_id,
+        at,
+        request.duration,
+        unit,
+        charging_since,
+        max_periods=max_periods,
+        sharing=sharing,
     )
     return GetCompositeScheduleResponse(
         status=GetCompositeScheduleStatus.ACCEPTED,
@@ -110,6 +129,7 @@ def composite_schedule(
     *,
     max_periods: int = MAX_PERIODS,
     max_steps: int = MAX_STEPS,
+    sharing: Sharing | None = None,
 ) -> ChargingSchedule:
     """What will hold during `duration` seconds from the instant `start` on, which is cut to the millisecond.
 
@@ -117,7 +137,9 @@ def composite_schedule(
     TxDefaultProfiles count as if a transaction began at `start`. Connector 0 is the sum of all connectors, as if their
     currents were all in the same phases, and at most the ChargePointMaxProfile. Neighbours that are equal are one
     period. There is always at least one. `duration` of the result is shorter than asked where there would be more than
-    `max_periods`, or more work than `max_steps`. Raises `ValueError` for an unknown connector and a negative duration.
+    `max_periods`, or more work than `max_steps`. `sharing` divides the ChargePointMaxProfile between the connector and
+    those that charge besides it; without it, each connector is told all of the maximum. Raises `ValueError` for an
+    unknown connector and a negative duration.
     """
     if not 0 <= connector_id <= len(supply.connectors):
         raise ValueError(f"connector {connector_id}: there are 0 to {len(supply.connectors)}")
@@ -125,9 +147,11 @@ def composite_schedule(
         raise ValueError(f"a duration of {duration} s")
     start -= start % _MILLISECOND
     since = {} if charging_since is None else charging_since
-    source: _Connector | _GridConnection
+    source: _Connector | _GridConnection | _Sharer
     if connector_id == 0:
         source = _GridConnection(profiles, supply, start, since)
+    elif sharing is not None and since.keys() - {connector_id}:
+        source = _Sharer(profiles, supply, connector_id, start, since, sharing)
     else:
         source = _Connector(profiles, supply.connectors[connector_id - 1], connector_id, start, since)
     periods: list[ChargingSchedulePeriod] = []
@@ -198,6 +222,42 @@ class _Connector:
 
     def phases(self, limit: Limit) -> int | None:
         return None if self.supply.direct_current is not None else self.supply.usable_phases(limit)
+
+
+class _Sharer:
+    """What one connector may take while others charge besides it, as time goes by."""
+
+    def __init__(
+        self,
+        profiles: ProfileSet,
+        supply: StationSupply,
+        connector_id: int,
+        start: int,
+        charging_since: Mapping[int, int],
+        sharing: Sharing,
+    ) -> None:
+        self._connector_id: Final = connector_id
+        self._sharing: Final = sharing
+        self._maximum: Final = profiles.walk(0, start)
+        # In the order in which they began, the one that is asked about last if it has not begun.
+        self._connectors: Final = {
+            number: _Connector(profiles, supply.connectors[number - 1], number, start, charging_since, capped=False)
+            for number in dict.fromkeys((*charging_since, connector_id))
+        }
+
+    @property
+    def steps(self) -> int:
+        return self._maximum.steps + sum(connector.steps for connector in self._connectors.values())
+
+    def at(self, instant: int, unit: ChargingRateUnitType) -> tuple[_Rate, int | None]:
+        maximum, end = self._maximum.at(instant)
+        limits = {}
+        for number, connector in self._connectors.items():
+            limits[number], sooner = connector.limit_at(instant)
+            end = sooner if end is None else end if sooner is None else min(end, sooner)
+        own = self._connectors[self._connector_id]
+        limit = self._sharing(maximum, limits)[self._connector_id].lowest(maximum).lowest(limits[self._connector_id])
+        return _Rate(one_decimal(own.supply.in_unit(limit, unit)), own.phases(limit)), end
 
 
 class _GridConnection:

@@ -16,7 +16,7 @@ from chargewright.charging_profiles.units import DirectCurrent, Limit, Supply, o
 from chargewright.protocol.v16.datatypes import ChargingRateUnitType
 from chargewright.station.hardware.interface import NO_OFFER, Offer, Outlet
 
-__all__ = ["LEAST_AC_A", "LEAST_DC_A", "Claim", "offer_under", "shared", "station_supply", "supply_of"]
+__all__ = ["LEAST_AC_A", "LEAST_DC_A", "Claim", "offer_under", "shared", "shares", "station_supply", "supply_of"]
 
 # IEC 61851-1, annex A: a control pilot cannot offer less. On DC a vehicle is at least told a whole ampere.
 LEAST_AC_A: Final = Decimal(6)
@@ -26,6 +26,7 @@ _LOWEST_DC_V: Final = Decimal(200)
 
 _A, _W = ChargingRateUnitType.A, ChargingRateUnitType.W
 _THREE: Final = 3
+_NOTHING: Final = Limit(watts=Decimal(0))
 # Down: shares never add up to more than there is.
 _DOWN: Final = Context(prec=28, rounding=ROUND_FLOOR)
 
@@ -78,24 +79,27 @@ def shared(maximum: Limit, claims: Sequence[Claim]) -> dict[int, Offer]:
 
     `claims` are in the order in which their transactions began.
     """
-    alone = {claim.number: offer_under(claim.limit.lowest(maximum), claim) for claim in claims}
+    limits = shares(maximum, claims)
+    return {claim.number: offer_under(limits[claim.number], claim) for claim in claims}
+
+
+def shares(maximum: Limit, claims: Sequence[Claim]) -> dict[int, Limit]:
+    """The same as limits: what a connector may take, whether a vehicle can charge with it or not."""
+    limits = {claim.number: claim.limit.lowest(maximum) for claim in claims}
     if maximum.is_unlimited:
-        return alone
-    offers = dict.fromkeys(alone, NO_OFFER)
+        return limits
     # Those that rest are the first to give way, and then those that began last.
     standing = sorted(
-        (claim for claim in claims if not alone[claim.number].is_nothing), key=lambda item: item.is_resting
+        (claim for claim in claims if not offer_under(limits[claim.number], claim).is_nothing),
+        key=lambda item: item.is_resting,
     )
     while standing:
-        shares = _even_shares(maximum, standing)
-        given = {
-            claim.number: offer_under(share.lowest(claim.limit), claim)
-            for claim, share in zip(standing, shares, strict=True)
-        }
-        if not any(offer.is_nothing for offer in given.values()):
-            return offers | given
-        standing.pop()
-    return offers
+        even = _even_shares(maximum, standing)
+        given = {claim.number: share.lowest(claim.limit) for claim, share in zip(standing, even, strict=True)}
+        if not any(offer_under(given[claim.number], claim).is_nothing for claim in standing):
+            return limits | given
+        limits[standing.pop().number] = _NOTHING
+    return limits
 
 
 def offer_under(limit: Limit, claim: Claim) -> Offer:

@@ -3,13 +3,14 @@
 Nothing is polled: one timer waits for the next instant at which a profile says something else, or ends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from chargewright.charging_profiles.composite_schedule import answer_get_composite_schedule
 from chargewright.charging_profiles.installed_profile import InstalledProfile
 from chargewright.charging_profiles.profile_set import ProfileSet
 from chargewright.charging_profiles.recurrence import SECOND
+from chargewright.charging_profiles.units import Limit
 from chargewright.charging_profiles.validation import (
     ProfileLimits,
     Refusal,
@@ -34,7 +35,7 @@ from chargewright.protocol.v16.smart_charging import (
 from chargewright.rpc.errors import NotSupportedAction, PropertyConstraintViolation, RpcError
 from chargewright.station.context import Answer, Authorization, ConnectorPort, Context, TransactionLog
 from chargewright.station.hardware.interface import NO_OFFER, MeterReading, Offer, Timer
-from chargewright.station.power_sharing import Claim, shared, station_supply
+from chargewright.station.power_sharing import Claim, shared, shares, station_supply
 
 __all__ = ["LimitedLog", "SmartCharging"]
 
@@ -147,9 +148,17 @@ class SmartCharging:
         return Answer(ClearChargingProfileResponse(status=status))
 
     def get_composite_schedule(self, request: GetCompositeScheduleRequest) -> Answer:
-        """§5.7: what the profiles will leave from now on."""
+        """§5.7: what the profiles will leave from now on, shared as it would be among those that charge now."""
         return Answer(
-            answer_get_composite_schedule(request, self._profiles, self._supply, self._limits, self._now(), self._since)
+            answer_get_composite_schedule(
+                request,
+                self._profiles,
+                self._supply,
+                self._limits,
+                self._now(),
+                self._since,
+                sharing=self._shares,
+            )
         )
 
     # Remote starts (§5.11).
@@ -266,7 +275,10 @@ class SmartCharging:
         self._wait_for_change(now)
 
     def _offer(self, now: int) -> None:
-        offers = shared(self._profiles.limit_at(0, now), [self._claim(number, now) for number in self._since])
+        claims = [
+            self._claim(number, self._profiles.limit_at(number, now, since)) for number, since in self._since.items()
+        ]
+        offers = shared(self._profiles.limit_at(0, now), claims)
         # What is less comes first, so that all of it together is at no moment too much.
         for number, offer in sorted(
             offers.items(), key=lambda item: _rise(item[1], self._offers.get(item[0], NO_OFFER))
@@ -276,12 +288,15 @@ class SmartCharging:
                 self._phases[number] = offer.phases
             self._connectors[number - 1].limit(offer)
 
-    def _claim(self, number: int, now: int) -> Claim:
+    def _shares(self, maximum: Limit, limits: Mapping[int, Limit]) -> Mapping[int, Limit]:
+        return shares(maximum, [self._claim(number, limit) for number, limit in limits.items()])
+
+    def _claim(self, number: int, limit: Limit) -> Claim:
         return Claim(
             number=number,
             outlet=self._context.product.outlets[number - 1],
             supply=self._supply.connectors[number - 1],
-            limit=self._profiles.limit_at(number, now, self._since[number]),
+            limit=limit,
             phases=self._phases.get(number),
             switches_phases=self._switches_phases,
             is_resting=number in self._resting,
