@@ -58,6 +58,8 @@ def settings(data: Path, **changes: Any) -> RunSettings:
         ({"pics": "ampeco_platform"}, "Charging Station Management System"),
         ({"station_id": "a/b"}, "a/b"),
         ({"speed": 0.0}, "--speed"),
+        ({"timing": "certificate"}, "--timing fast"),
+        ({"hardware_delays": ("lock=soon",)}, "lock=soon"),
         ({"drivers": "auto"}, "--id-tag"),
         ({"transport": "pigeon"}, "pigeon"),
         ({"for_seconds": -1.0}, "--for"),

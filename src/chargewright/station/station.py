@@ -24,7 +24,8 @@ from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
 from chargewright.station.context import Answer, CallFailed, CallFailure, Context, Serve
 from chargewright.station.dialect import Dialect, Translator, numbered_call_ids
-from chargewright.station.hardware.interface import ConnectorHardware, Restarter, RestartKind, TagReader
+from chargewright.station.hardware.interface import ConnectorHardware, Housing, Restarter, RestartKind, TagReader
+from chargewright.station.housing import watch
 from chargewright.station.line import Line
 from chargewright.station.link import Command, Link, read_tolerantly
 from chargewright.station.product import Product
@@ -82,6 +83,7 @@ class Station:
         password: bytes | None = None,
         provisioning: Provisioning | None = None,
         tag_reader: TagReader | None = None,
+        housing: Housing | None = None,
         upkeep: Upkeep | None = None,
         restarter: Restarter | None = None,
         spoken: frozenset[Dialect] = frozenset(),
@@ -160,6 +162,7 @@ class Station:
             random=random,
             log=self._log,
         )
+        watch(housing or Housing(), context, self._blocks.connectors)
         self.opening = self.snapshot()
 
     # Life.

@@ -1,4 +1,4 @@
-"""Simulated lock, DC controller, reader and button."""
+"""Simulated lock, DC controller and reader."""
 
 import pytest
 from tests.station.timers import Timers
@@ -8,7 +8,6 @@ from chargewright.station.hardware.simulated_parts import (
     HardwareDelays,
     SimulatedCableLock,
     SimulatedDcController,
-    SimulatedEmergencyStop,
     SimulatedTagReader,
     delays_from,
 )
@@ -49,15 +48,6 @@ def test_dc_steps_take_their_time() -> None:
     timers.pass_time(0.2)
     dc.precharge(told.append)
     assert told == [True, True]
-
-
-def test_the_button_latches() -> None:
-    button, told = SimulatedEmergencyStop(), list[str]()
-    button.on_press = lambda: told.append("press")
-    button.on_release = lambda: told.append("release")
-    for act in (button.press, button.press, button.release, button.release):
-        act()
-    assert told == ["press", "release"]
 
 
 def test_delays_by_name() -> None:

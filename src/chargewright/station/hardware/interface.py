@@ -26,6 +26,7 @@ __all__ = [
     "DcController",
     "Done",
     "EmergencyStop",
+    "Housing",
     "MeterReader",
     "MeterReading",
     "Offer",
@@ -254,6 +255,13 @@ class TamperSensor(Protocol):
     """Notices that the housing is opened. `on_tamper` gets what was noticed, for the security log."""
 
     on_tamper: Callable[[str], None]
+
+
+class Housing(msgspec.Struct, frozen=True):
+    """What the housing of the station has for all connectors together, `None` where it has none."""
+
+    emergency_stop: EmergencyStop | None = None
+    tamper_sensor: TamperSensor | None = None
 
 
 class ConnectorHardware(msgspec.Struct, frozen=True):

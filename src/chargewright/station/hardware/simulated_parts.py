@@ -1,4 +1,4 @@
-"""Parts of simulated hardware that need no arithmetic: cable lock, DC controller, reader, button, sensor."""
+"""Parts of simulated hardware that need no arithmetic: cable lock, DC controller, reader."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -13,7 +13,6 @@ __all__ = [
     "HardwareDelays",
     "SimulatedCableLock",
     "SimulatedDcController",
-    "SimulatedEmergencyStop",
     "SimulatedTagReader",
     "delays_from",
 ]
@@ -153,27 +152,6 @@ class SimulatedTagReader:
     def show(self, id_tag: str, connector_id: int | None = None) -> None:
         """Hold a tag before the reader, having chosen a connector or not."""
         self.on_tag(id_tag, connector_id)
-
-
-class SimulatedEmergencyStop:
-    """A button that latches, as a real one does: `press` it, and `release` it by a turn."""
-
-    def __init__(self) -> None:
-        self.on_press: Callable[[], None] = _nobody_listens
-        self.on_release: Callable[[], None] = _nobody_listens
-        self.is_pressed = False
-
-    def press(self) -> None:
-        """Idempotent."""
-        if not self.is_pressed:
-            self.is_pressed = True
-            self.on_press()
-
-    def release(self) -> None:
-        """Idempotent."""
-        if self.is_pressed:
-            self.is_pressed = False
-            self.on_release()
 
 
 def _nobody_listens() -> None:
