@@ -35,6 +35,9 @@ STATE_TABLES: Final = (
     ("chargewright.station.boot", "TRANSITIONS", "Registration of our station (§4.2)"),
     ("chargewright.station.transaction", "TRANSITIONS", "Transaction of our station (§4.8, §4.10)"),
     ("chargewright.station.reservation", "TRANSITIONS", "Reservation at our station (§5.13)"),
+    ("chargewright.station.firmware_stages", "TRANSITIONS", "Firmware update at our station (§5.19, L01)"),
+    ("chargewright.station.uploads", "TRANSITIONS", "Upload by our station (§5.9, N01)"),
+    ("chargewright.station.energy_path", "TRANSITIONS", "Way of energy through a connector (§4.9)"),
     ("chargewright.station.ev.pilot", "TRANSITIONS", "Control pilot (IEC 61851-1)"),
 )
 
