@@ -30,7 +30,7 @@ WITHOUT_TEST = {
     "csms/session_ports.py": "what every session is given",
     "csms/services/registry.py": "a struct of services; held by tests/csms/test_assembly.py",
     "csms/services/service.py": "the base of services; held by tests/csms/test_assembly.py",
-    "station/hardware/firmware.py": "a Protocol of the hardware; held by tests/station/hardware/test_simulated_firmware.py",
+    "station/hardware/firmware.py": "a Protocol; held by tests/station/hardware/test_simulated_firmware.py",
     "station/hardware/interface.py": "Protocols of the hardware",
     "station/context.py": "what every block is given",
 }
