@@ -83,18 +83,30 @@ def messages() -> str:
 def configuration_keys() -> str:
     """All standard configuration keys."""
     from chargewright.protocol.v16.configuration_keys import CONFIGURATION_KEYS
+    from chargewright.station.keys import KEYS
 
     def rows() -> Iterator[tuple[str, ...]]:
         for key in CONFIGURATION_KEYS.values():
             fields = {field: words(getattr(key, field)) for field in key.__struct_fields__}
             yield (f"`{fields.pop('name')}`", *fields.values())
 
+    def ours() -> Iterator[tuple[str, ...]]:
+        for key in sorted(KEYS, key=lambda each: each.name.casefold()):
+            access = "R" if key.check is None else "W" if key.is_write_only else "RW"
+            yield f"`{key.name}`", access, "next connection" if key.after_reboot else "", key.effect
+
     first = next(iter(CONFIGURATION_KEYS.values()))
     head = tuple(field.replace("_", " ") for field in first.__struct_fields__)
     return (
         "# Configuration keys\n\n"
         "The standard keys of OCPP 1.6 edition 2 with errata, OCPP-J and the security extension. Names are compared\n"
-        "without regard to letter case. What a station lists depends on its PICS.\n\n" + table(head, rows())
+        "without regard to letter case. What a station lists depends on its PICS.\n\n"
+        + table(head, rows())
+        + "\n## Keys of our station\n\n"
+        "What our virtual station lists, where its PICS claims what a key belongs to, and what a change of it changes\n"
+        "on the wire. Some of those that can be written are fixed for some products. Keys of the maker's own\n"
+        "(`[assumed.vendor_keys]`) are kept and told untouched.\n\n"
+        + table(("name", "access", "takes effect", "what it changes, or tells"), ours())
     )
 
 

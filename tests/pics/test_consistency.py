@@ -25,6 +25,45 @@ class Contradiction:
 
 
 CONTRADICTIONS = [
+    # limits with which no station works
+    Contradiction("minimal", [('"ORS-1" = ', '"ORS-1" = 0 #')], "ORS-1", 0, "1 to 2147483647: a station could not"),
+    Contradiction("minimal", [('"ORS-8" = ', '"ORS-8" = 1 #')], "ORS-8", 1, "2 to 2147483647"),
+    Contradiction(
+        "reference",
+        [("CertificateSignedMaxChainSize = 10000", "CertificateSignedMaxChainSize = 10001")],
+        "assumed.limits.CertificateSignedMaxChainSize",
+        10_001,
+        "1 to 10000",
+    ),
+    # keys of the maker's own
+    Contradiction(
+        "reference",
+        [("DisplayText =", "heartbeatInterval =")],
+        "assumed.vendor_keys.heartbeatInterval",
+        "heartbeatInterval",
+        "HeartbeatInterval is a key of the specification",
+    ),
+    Contradiction(
+        "reference",
+        [("DisplayText =", 'displaytext = "a"\nDisplayText =')],
+        "assumed.vendor_keys.DisplayText",
+        "DisplayText",
+        "differs in the case of letters only",
+    ),
+    Contradiction(
+        "reference",
+        [("DisplayText =", f"{'K' * 51} =")],
+        f"assumed.vendor_keys.{'K' * 51}",
+        "K" * 51,
+        "1 to 50 characters",
+    ),
+    Contradiction(
+        "reference",
+        [('"Welcome"', f'"{"x" * 501}"')],
+        "assumed.vendor_keys.DisplayText",
+        "x" * 501,
+        "at most 500 characters",
+    ),
     # results
     Contradiction("minimal", [('"Core" = "Supported"', '"Core" = "Pass"')], "profiles.Core", "Pass", "Supported, or a"),
     Contradiction(

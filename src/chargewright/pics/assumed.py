@@ -63,4 +63,6 @@ class Assumed(msgspec.Struct, frozen=True, kw_only=True):
     file_transfer_protocols: tuple[FileTransferProtocol, ...] | None = None
     meter_resolution_wh: Annotated[int, Meta(ge=1)] = 1
     connector_switch_3_to_1_phase: bool = False
+    # Configuration keys of the maker's own, with their first values.
+    vendor_keys: dict[str, str] = {}
     additional_root_certificate_check: bool = False

@@ -1,7 +1,7 @@
 """What must fit together in a PICS: rows that repeat one another, rows that need a profile, limits without a value."""
 
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -22,6 +22,7 @@ from chargewright.pics.model import CsmsPics, PicsRecord
 from chargewright.pics.rows import rows
 from chargewright.pics.station import LIMITS, MEASURAND_KEYS, StationPics
 from chargewright.pics.station_sections import ConnectorRow
+from chargewright.protocol.v16.configuration_keys import CONFIGURATION_KEYS
 
 __all__ = ["Inconsistency", "check", "inconsistencies"]
 
@@ -32,6 +33,27 @@ INTERVALS: Final = (
     ("MinimumMeterValueSampleInterval", "MaximumMeterValueSampleInterval"),
     ("MinimumHeartbeatInterval", "MaximumHeartbeatInterval"),
 )
+# Of a configuration key on the wire (§7.29).
+KEY_LENGTH: Final = 50
+VALUE_LENGTH: Final = 500
+# Limits with which a station can work: lists that hold something, numbers that fit 32 bits, a chain of certificates
+# that fits its field, and a transaction's data with its first and last value.
+MOST: Final = 2_147_483_647
+POSSIBLE: Final[Mapping[str, tuple[int, int]]] = {
+    "GetConfigurationMaxKeys": (1, MOST),
+    **{f"{key}MaxLength": (1, MOST) for key in MEASURAND_KEYS},
+    "MaximumMeterValueSampleInterval": (1, MOST),
+    "MaximumHeartbeatInterval": (1, MOST),
+    "StopTransactionMaxMeterValues": (2, MOST),
+    "WebSocketPingInterval": (0, 999_999_999),
+    "LocalAuthListMaxLength": (1, MOST),
+    "SendLocalListMaxLength": (1, MOST),
+    "ChargeProfileMaxStackLevel": (0, MOST),
+    "ChargingScheduleMaxPeriods": (1, MOST),
+    "MaxChargingProfilesInstalled": (1, MOST),
+    "CertificateSignedMaxChainSize": (1, 10_000),
+    "CertificateStoreMaxLength": (1, MOST),
+}
 # At least one of each group must be answered with Yes.
 ONE_OF: Final = (("C-06.1", "C-06.2"), ("AQ-7.1", "AQ-7.2"), ("SC-1.1", "SC-1.2"), ("SEC-1", "SEC-2", "SEC-3"))
 
@@ -197,6 +219,13 @@ def _limits(pics: StationPics) -> Iterator[Inconsistency]:
             rows_of_it = f"row {source.row} or " if source.row else ""
             yield Inconsistency(f"assumed.limits.{name}", None, f"{rows_of_it}an assumed whole number")
             return
+    for name, (least, most) in POSSIBLE.items():
+        if not pics.is_supported(LIMITS[name].needs):
+            continue
+        value = pics.limit(name)
+        if not least <= value <= most:
+            row = LIMITS[name].row if pics.claimed_limit(name) is not None else f"assumed.limits.{name}"
+            yield Inconsistency(str(row), value, f"{least} to {most}: a station could not work with it")
     for lowest, highest in INTERVALS:
         if pics.limit(lowest) > pics.limit(highest):
             row = LIMITS[highest].row if pics.claimed_limit(highest) is not None else f"assumed.limits.{highest}"
@@ -228,6 +257,22 @@ def _assumed_connectors(pics: StationPics) -> Iterator[Inconsistency]:
             yield Inconsistency(f"assumed.{field}", text, "printable ASCII" + reading.name_odd_characters(text))
 
 
+def _vendor_keys(pics: StationPics) -> Iterator[Inconsistency]:
+    standard = {name.casefold(): name for name in CONFIGURATION_KEYS}
+    seen: dict[str, str] = {}
+    for name, value in pics.assumed.vendor_keys.items():
+        row, folded = f"assumed.vendor_keys.{name}", name.casefold()
+        if not 1 <= len(name) <= KEY_LENGTH or not PRINTABLE_ASCII.issuperset(name):
+            yield Inconsistency(row, name, f"a name of 1 to {KEY_LENGTH} characters of printable ASCII")
+        elif folded in standard:
+            yield Inconsistency(row, name, f"another name: {standard[folded]} is a key of the specification")
+        elif folded in seen:
+            yield Inconsistency(row, name, f"another name: {seen[folded]} differs in the case of letters only")
+        elif len(value) > VALUE_LENGTH or not PRINTABLE_ASCII.issuperset(value):
+            yield Inconsistency(row, value, f"at most {VALUE_LENGTH} characters of printable ASCII")
+        seen[folded] = name
+
+
 STATION_RULES: Final[tuple[Callable[[StationPics], Iterator[Inconsistency]], ...]] = (
     _connectors,
     _hardware,
@@ -236,6 +281,7 @@ STATION_RULES: Final[tuple[Callable[[StationPics], Iterator[Inconsistency]], ...
     _measurands,
     _limits,
     _assumed_connectors,
+    _vendor_keys,
 )
 
 

@@ -15,7 +15,7 @@ from chargewright.protocol.v16.core import (
     GetConfigurationResponse,
     KeyValue,
 )
-from chargewright.station.keys import KEYS, Key
+from chargewright.station.keys import KEYS, Key, vendor_key
 from chargewright.station.product import Product
 from chargewright.station.store import StationStore
 
@@ -34,7 +34,9 @@ class StationConfiguration:
         self.guards: dict[str, Callable[[str], bool]] = {}
         self._product = product
         self._store = store
-        self._keys: Mapping[str, Key] = {key.name.casefold(): key for key in KEYS if key.exists(product)}
+        own = (vendor_key(name, value) for name, value in product.vendor_keys.items())
+        keys = (*(key for key in KEYS if key.exists(product)), *own)
+        self._keys: Mapping[str, Key] = {key.name.casefold(): key for key in keys}
         self._values = {key.name: self._initial(key) for key in self._keys.values()}
         for name, value in store.configuration().items():
             key = self._keys.get(name.casefold())

@@ -12,10 +12,11 @@ import msgspec
 from chargewright.errors import LocalProtocolError
 from chargewright.pki.csr import ORGANISATION_CHARACTERS
 from chargewright.protocol.v16.actions import FeatureProfile
+from chargewright.station.key_effects import EFFECTS
 from chargewright.station.product import Bounds, Product, Security
 from chargewright.transport.basic_auth import is_authorization_key
 
-__all__ = ["KEYS", "Key"]
+__all__ = ["KEYS", "Key", "vendor_key"]
 
 # Gives the standard form of a value, or None when it may not be set.
 Check = Callable[[str, Product], str | None]
@@ -49,6 +50,16 @@ class Key(msgspec.Struct, frozen=True):
     exists: Callable[[Product], bool] = lambda product: True
     is_read_only: Callable[[Product], bool] = lambda product: False
     is_write_only: bool = False
+
+    @property
+    def effect(self) -> str:
+        """What it changes on the wire, or tells where it cannot be written."""
+        return EFFECTS[self.name]
+
+
+def vendor_key(name: str, first_value: str) -> Key:
+    """A key that a maker added: whatever is written is kept and told untouched, and nothing else is known of it."""
+    return Key(name, _fixed(first_value), lambda value, product: value)
 
 
 def _boolean(value: str, product: Product) -> str | None:

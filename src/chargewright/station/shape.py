@@ -68,6 +68,7 @@ def product_of(pics: StationPics, *, vendor: str | None = None, model: str | Non
         locks_before_authorization=bool(pics.questions.locks_before_authorization),
         charges_by_iec_61851_1=bool(pics.questions.charges_by_iec_61851_1),
         meter_resolution_wh=pics.assumed.meter_resolution_wh,
+        vendor_keys=pics.assumed.vendor_keys,
         nominal_voltage_v=pics.assumed.nominal_voltage_v,
         mains_frequency_hz=pics.assumed.mains_frequency_hz,
         allows_offline_unknown_tags=pics.authorizes_unknown_offline,
