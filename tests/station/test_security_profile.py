@@ -1,5 +1,6 @@
 """Passwords and security profiles in virtual time; real TLS is in test_security_extension.py."""
 
+import ssl
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -194,6 +195,25 @@ def test_a_profile_that_has_worked_stays() -> None:
     desk.profiles.connected()
     assert [desk.profiles.failed(refusal()) for _ in range(5)] == [False] * 5
     assert desk.profiles.current == 2
+
+
+def refused_by_tls(reason: str) -> ConnectionLost:
+    error = ConnectionLost("wss://csms")
+    error.__cause__ = cause = ssl.SSLError(1, reason)
+    cause.reason = reason
+    return error
+
+
+def test_a_refused_certificate_gives_way_to_the_one_before() -> None:
+    desk = Desk(**secure(**OWN_FILES))
+    newer = ROOT.client("Acme", "CW-1", AT + timedelta(days=1), days=20_000)
+    desk.certificates.put_own(newer.chain_pem, newer.key_pem)
+    alert = refused_by_tls("TLSV1_ALERT_UNKNOWN_CA")
+    first = desk.profiles.access().tls
+    assert desk.profiles.failed(alert) is True
+    assert desk.profiles.access().tls is not first
+    assert desk.profiles.failed(alert) is False, "there is no third"
+    assert [kind.value for kind, _ in desk.bench.security_events] == ["FailedToAuthenticateAtCentralSystem"]
 
 
 # In virtual time, over the wire.

@@ -306,6 +306,8 @@ class SecurityProfiles:
         self._roots_in_use = self._offered if PROFILES[self.current].tls else frozenset()
         if PROFILES[self.current].tls and not self._uses_fallback_root:
             self._store.drop_fallbacks()
+        # The next connection begins with the new root again.
+        self._uses_fallback_root = False
 
     def lost(self) -> None:
         """The connection is gone."""
