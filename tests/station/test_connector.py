@@ -14,6 +14,7 @@ from chargewright.station.connector import EV_SIDE_DISCONNECTED, Connector
 from chargewright.station.context import Authorization, StatusReport
 from chargewright.station.hardware.interface import NO_OFFER, Offer, Outlet
 from chargewright.station.hardware.simulated import SimulatedConnector
+from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
 
 ALICE = Authorization("ALICE", AuthorizationStatus.ACCEPTED, "FAMILY")
 BOB = Authorization("BOB", AuthorizationStatus.ACCEPTED, "FAMILY")
@@ -24,12 +25,12 @@ NO_ERROR = ChargePointErrorCode.NO_ERROR
 class Subject:
     """A connector with simulated hardware; `reports` are its statuses."""
 
-    def __init__(self, outlet: Outlet = SOCKET) -> None:
+    def __init__(self, outlet: Outlet = SOCKET, delays: HardwareDelays = NO_DELAYS) -> None:
         self.bench = Bench(product(outlet))
         self.log = NoteTaker()
         self.reports: list[StatusReport] = []
         self.hardware = SimulatedConnector(
-            outlet, self.bench.clock, self.bench.timers.call_later, keep=lambda register_wh: None
+            outlet, self.bench.clock, self.bench.timers.call_later, keep=lambda register_wh: None, delays=delays
         )
         self.connector = Connector(
             self.bench.context, 1, self.hardware.hardware, self.log, self.reports.append, lambda connector_id: None
@@ -254,10 +255,11 @@ class Walk(RuleBasedStateMachine):
     """Whatever users, the CSMS and bad luck do: only changes of §4.9, and no energy without a transaction."""
 
     outlet = SOCKET
+    delays = NO_DELAYS
 
     def __init__(self) -> None:
         super().__init__()
-        self.subject = Subject(self.outlet)
+        self.subject = Subject(self.outlet, self.delays)
         self.checked = 0
         self.last = ChargePointStatus.AVAILABLE
 
@@ -367,8 +369,17 @@ class WalkOnAFixedCable(Walk):
     outlet = DC_CABLE
 
 
-@pytest.mark.parametrize("walk", [Walk, WalkOnAFixedCable])
+class WalkOnSlowHardware(Walk):
+    delays = HardwareDelays(lock=2.0, contactor=2.0)
+
+
+class WalkOnASlowFixedCable(Walk):
+    outlet = DC_CABLE
+    delays = HardwareDelays(cable_check=20.0, precharge=2.0, contactor=2.0)
+
+
+@pytest.mark.parametrize("walk", [Walk, WalkOnAFixedCable, WalkOnSlowHardware, WalkOnASlowFixedCable])
 def test_random_walks_stay_inside_the_matrix(walk: type[Walk]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis has no type for it
-        walk, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
+        walk, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
     )

@@ -62,7 +62,7 @@ class Metering:
             timer.cancel()
 
     def start(self, after: datetime | None = None) -> None:
-        """Begin with clock-aligned readings later than `after` (now), and again after the interval has changed."""
+        """Begin with clock-aligned readings later than `after` (now), and again once interval or clock changed."""
         self._cancel_aligned()
         interval = self._context.configuration.integer("ClockAlignedDataInterval")
         if interval > 0:
@@ -89,10 +89,6 @@ class Metering:
                 self.transaction_stopped(connector_id)
                 if self._transaction_of(connector_id) is not None:
                     self._sample_later(connector_id)
-
-    def clock_changed(self) -> None:
-        """The clock was set: the next clock-aligned moment is another one."""
-        self.start()
 
     def triggered(self, connector_id: int) -> MeterValue | None:
         """What TriggerMessage asks for: the measurands of MeterValuesSampledData, now (errata v4.0 §3.46)."""
