@@ -1,12 +1,15 @@
 """The way of energy: its table, its bounds, and what hardware that fails makes of a connector."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from tests.station.bench import Bench, NoteTaker
-from tests.station.world import DC_CABLE, SOCKET, car, product
+from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 from chargewright.errors import LocalProtocolError
 from chargewright.protocol.v16.core import Reason
@@ -23,6 +26,8 @@ from chargewright.station.energy_path import (
 )
 from chargewright.station.hardware.interface import ConnectorHardware, Done, Outlet
 from chargewright.station.hardware.simulated import SimulatedConnector
+from chargewright.station.station import Station
+from chargewright.station.station_clock import StationClock
 
 ALICE = Authorization("ALICE", AuthorizationStatus.ACCEPTED)
 
@@ -308,8 +313,6 @@ def test_what_could_not_be_read_for_a_while_heals_by_itself(broken: str) -> None
 
 
 def test_the_offer_is_filled_in_where_the_meter_does_not_tell_it() -> None:
-    import msgspec
-
     subject = Subject()
     subject.charge()
     real = subject.simulated.read
@@ -319,3 +322,56 @@ def test_the_offer_is_filled_in_where_the_meter_does_not_tell_it() -> None:
 
     subject.simulated.read = bare  # type: ignore[method-assign]  # a meter that knows nothing of offers
     assert subject.connector.read_meter().offered_a == SOCKET.max_current_a
+
+
+class DeadBoard:
+    """Hardware of which every part raises whatever it is asked."""
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "on_change", None)
+
+    def __getattr__(self, name: str) -> Any:
+        raise OSError(f"{name}: the board is dead")
+
+
+@pytest.mark.parametrize("outlet", [SOCKET, DC_CABLE], ids=["socket", "DC"])
+def test_a_station_whose_whole_board_is_dead_boots_tells_and_lets_nobody_charge(outlet: Outlet) -> None:
+    async def main(world: World) -> None:
+        dead: Any = DeadBoard()
+        pieces = ConnectorHardware(
+            outlet=outlet,
+            contactor=dead,
+            meter=dead,
+            pilot=dead,
+            cable_lock=None if outlet.has_fixed_cable else dead,
+            dc=dead if outlet.is_dc else None,
+        )
+        station = Station(
+            "CW 1",
+            "ws://memory/ocpp",
+            world.product,
+            [pieces],
+            world.store,
+            connect=world.csms.connect,
+            clock=StationClock(world.clock),
+            random=Random(1),
+            delay_seconds=lambda attempt, random: 10.0,
+        )
+        life = asyncio.get_running_loop().create_task(station.run())
+        await world.csms.expect("StatusNotification", 2)
+        assert world.csms.statuses(1) == ["Faulted"]
+        (told,) = [item for item in world.csms.of("StatusNotification") if item["connectorId"] == 1]
+        assert told["errorCode"] != "NoError"
+        answer = await world.csms.call("RemoteStartTransaction", idTag="TAG", connectorId=1)
+        assert answer["status"] == "Rejected"
+        assert await world.change("ClockAlignedDataInterval", "60") == "Accepted"
+        await asyncio.sleep(200)
+        await world.csms.call("TriggerMessage", requestedMessage="StatusNotification", connectorId=1)
+        assert world.csms.of("StartTransaction") == []
+        # A register that nobody has read is not told.
+        assert world.csms.of("MeterValues") == []
+        station.snapshot()
+        await station.close()
+        await life
+
+    live(main, product(outlet))

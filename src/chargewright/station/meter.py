@@ -102,6 +102,9 @@ class Metering:
         Amounts of an interval count from the last reading of that list; from the begin of the transaction for the
         first of a sampled list.
         """
+        if not reading.is_measured and context is not ReadingContext.TRANSACTION_END:
+            # Between begin and end nothing is told rather than a guess; the end needs a register (§4.10).
+            return None
         if context is ReadingContext.TRANSACTION_BEGIN:
             self._last |= {(connector_id, sampled): reading for sampled in _SAMPLED}
         since = self._last.get((connector_id, name))
@@ -150,6 +153,8 @@ class Metering:
         """With an interval set, an empty list means the register (§9.1.17)."""
         if self._context.configuration.items(name):
             return self.measured(connector_id, name, reading, context)
+        if not reading.is_measured:
+            return None
         return measure(reading, [Measurand.ENERGY_ACTIVE_IMPORT_REGISTER.value], context)
 
     def _cancel_aligned(self) -> None:

@@ -156,7 +156,7 @@ class _Meter:
     def _stand_in(self) -> MeterReading:
         """Only the register, where it last stood: everything else would be invented."""
         register_wh = int(self._last_wh()) if self._last_register_wh is None else self._last_register_wh
-        return MeterReading(taken_at=self._clock.now(), register_wh=register_wh)
+        return MeterReading(taken_at=self._clock.now(), register_wh=register_wh, is_measured=False)
 
 
 class _Pilot:

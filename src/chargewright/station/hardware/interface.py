@@ -71,7 +71,8 @@ class MeterReading(msgspec.Struct, frozen=True):
     and `reactive_export_varh`. `phases` names the conductors of `currents_a`, `currents_export_a` and `voltages_v`
     (`L1` …) and is empty for DC, where each holds one value. `offered_a` and `offered_w` are filled in by the station
     where the driver leaves them out. `power_factor` is between -1 and 1, `fan_rpm` in revolutions per minute.
-    `soc_percent` is None when the vehicle does not tell.
+    `soc_percent` is None when the vehicle does not tell. Drivers leave `is_measured` alone: False is what stands in for
+    a meter that does not answer.
     """
 
     taken_at: datetime
@@ -94,6 +95,7 @@ class MeterReading(msgspec.Struct, frozen=True):
     power_factor: float | None = None
     currents_export_a: tuple[float, ...] = ()
     fan_rpm: float | None = None
+    is_measured: bool = True
 
 
 class Offer(msgspec.Struct, frozen=True):
