@@ -3,7 +3,9 @@
 Listing a key is a promise that changing it changes something; the rest are answered as unknown.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from chargewright.errors import ConfigurationError
 from chargewright.protocol.v16.base import UNSET
@@ -21,6 +23,33 @@ from chargewright.station.store import StationStore
 
 __all__ = ["StationConfiguration"]
 
+# The newest products whose keys were made ready; more than any fleet has.
+_PREPARED: Final[deque[tuple[Product, Mapping[str, Key], Mapping[str, str]]]] = deque(maxlen=16)
+
+
+def _prepared(product: Product) -> tuple[Mapping[str, Key], Mapping[str, str]]:
+    """The keys of a product by folded name, and their first values by name: made once for all its stations."""
+    for known, keys, values in _PREPARED:
+        if known is product:
+            return keys, values
+    own = (vendor_key(name, value) for name, value in product.vendor_keys.items())
+    keys = {key.name.casefold(): key for key in (*(key for key in KEYS if key.exists(product)), *own)}
+    values = {key.name: _initial(key, product) for key in keys.values()}
+    _PREPARED.append((product, keys, values))
+    return keys, values
+
+
+def _initial(key: Key, product: Product) -> str:
+    value = product.defaults.get(key.name)
+    if value is None:
+        return key.default(product)
+    if key.check is not None:
+        checked = key.check(value, product)
+        if checked is None:
+            raise ConfigurationError("product defaults", key.name, value, "a value that the key may take")
+        return checked
+    return value
+
 
 class StationConfiguration:
     """The keys of one station and their values; changes are on disk before they are acknowledged.
@@ -34,50 +63,39 @@ class StationConfiguration:
         self.guards: dict[str, Callable[[str], bool]] = {}
         self._product = product
         self._store = store
-        own = (vendor_key(name, value) for name, value in product.vendor_keys.items())
-        keys = (*(key for key in KEYS if key.exists(product)), *own)
-        self._keys: Mapping[str, Key] = {key.name.casefold(): key for key in keys}
-        self._values = {key.name: self._initial(key) for key in self._keys.values()}
+        self._keys, self._first_values = _prepared(product)
+        # What differs from the first values: thousands of stations of one product share those.
+        self._own_values: dict[str, str] = {}
         for name, value in store.configuration().items():
             key = self._keys.get(name.casefold())
             # A kept value that this product no longer allows (it was given another PICS) falls back to the default.
             if key is not None and key.check is not None and key.check(value, product) is not None:
-                self._values[key.name] = value
-
-    def _initial(self, key: Key) -> str:
-        value = self._product.defaults.get(key.name)
-        if value is None:
-            return key.default(self._product)
-        if key.check is not None:
-            checked = key.check(value, self._product)
-            if checked is None:
-                raise ConfigurationError("product defaults", key.name, value, "a value that the key may take")
-            return checked
-        return value
+                self._own_values[key.name] = value
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._keys.values())
 
     def text(self, name: str) -> str:
         """The value as it travels."""
-        return self._values[name]
+        value = self._own_values.get(name)
+        return self._first_values[name] if value is None else value
 
     def integer(self, name: str) -> int:
         """The value of an integer key."""
-        return int(self._values[name])
+        return int(self.text(name))
 
     def boolean(self, name: str) -> bool:
         """The value of a boolean key; False for one that this product does not have."""
-        return self._values.get(name) == "true"
+        return name in self._first_values and self.text(name) == "true"
 
     def items(self, name: str) -> list[str]:
         """The items of a list key."""
-        value = self._values[name]
+        value = self.text(name)
         return value.split(",") if value else []
 
     def has(self, name: str) -> bool:
         """Whether this product has the key."""
-        return name in self._values
+        return name in self._first_values
 
     def is_read_only(self, key: Key) -> bool:
         """Whether the CSMS may not write it."""
@@ -86,7 +104,7 @@ class StationConfiguration:
     def set(self, name: str, value: str) -> None:
         """Set a key to a value that is known to be legal, read-only keys included."""
         self._store.set_configuration(name, value)
-        self._values[name] = value
+        self._own_values[name] = value
         self.changed(name)
 
     def get_configuration(self, request: GetConfigurationRequest) -> GetConfigurationResponse:
@@ -124,5 +142,5 @@ class StationConfiguration:
 
     def _key_value(self, key: Key) -> KeyValue:
         # A secret that can be written is a known key without a value; the list of all keys leaves it out (§6.2.2 of J).
-        value = UNSET if key.is_write_only else self._values[key.name]
+        value = UNSET if key.is_write_only else self.text(key.name)
         return KeyValue(key=key.name, readonly=self.is_read_only(key), value=value)

@@ -22,6 +22,7 @@ from chargewright.station.context import ConnectorPort, Context
 from chargewright.station.diagnostics_log import Note
 from chargewright.station.errand import Errand
 from chargewright.station.firmware_stages import ENDED, Cue, Stage, next_stage
+from chargewright.station.flag import Flag
 from chargewright.station.hardware.firmware import InstallationFailed, InstallStep
 from chargewright.station.schemes import check_scheme
 from chargewright.station.upkeep import Upkeep
@@ -90,7 +91,7 @@ class FirmwareUpdates:
         self._note = note
         self._records = context.store.records("firmware_update")
         self._errand = Errand(context.spawn)
-        self._connectors_moved = asyncio.Event()
+        self._connectors_moved = Flag()
         kept = self._records.get("job")
         self._job = None if kept is None else msgspec.json.decode(kept, type=FirmwareJob)
 

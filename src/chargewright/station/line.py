@@ -9,6 +9,7 @@ import structlog
 
 from chargewright.errors import ChargewrightError, ConfigurationError
 from chargewright.station.advice import advice
+from chargewright.station.flag import Flag
 from chargewright.transport.connection import GOING_AWAY, NORMAL_CLOSURE, CloseInfo, Connection
 
 __all__ = ["Line", "Open"]
@@ -49,7 +50,7 @@ class Line:
         self._random = random
         self._log = log
         self._connection: Connection | None = None
-        self._is_ending = asyncio.Event()
+        self._is_ending = Flag()
         self._pause_seconds: float | None = None
 
     async def run(self) -> None:
@@ -93,7 +94,7 @@ class Line:
                 self._connection.close(GOING_AWAY)
 
     async def _hold(self) -> None:
-        closed = asyncio.Event()
+        closed = Flag()
         early: list[bytes] = []
         receive: list[Callable[[bytes], None]] = [early.append]
 

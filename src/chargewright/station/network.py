@@ -1,7 +1,6 @@
 """The network between one virtual station and its CSMS: it can be cut, mended, and made slow."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -78,8 +77,8 @@ class _Way:
         self._network = network
         self._connection: Connection | None = None
         self._is_over = False
-        self._outgoing: deque[bytes] = deque()
-        self._incoming: deque[bytes] = deque()
+        self._outgoing: list[bytes] = []
+        self._incoming: list[bytes] = []
 
     def open(self, connection: Connection) -> None:
         """The connection below is there."""
@@ -115,7 +114,7 @@ class _Way:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye, after what was sent before."""
         while self._outgoing:
-            self._send_now(self._outgoing.popleft())
+            self._send_now(self._outgoing.pop(0))
         if self._connection is not None:
             self._connection.close(code, reason)
 
@@ -135,7 +134,7 @@ class _Way:
         if self._connection is not None:
             self._connection.resume()
 
-    def _pass(self, waiting: deque[bytes], message: bytes, deliver: Callable[[bytes], None]) -> None:
+    def _pass(self, waiting: list[bytes], message: bytes, deliver: Callable[[bytes], None]) -> None:
         if not waiting and self._network.delay_seconds <= 0:
             deliver(message)
             return
@@ -144,10 +143,10 @@ class _Way:
             self._network.delay_seconds, partial(self._deliver_next, waiting, deliver)
         )
 
-    def _deliver_next(self, waiting: deque[bytes], deliver: Callable[[bytes], None]) -> None:
+    def _deliver_next(self, waiting: list[bytes], deliver: Callable[[bytes], None]) -> None:
         # Whoever was sent away meanwhile has taken its message along.
         if waiting and not self._is_over:
-            deliver(waiting.popleft())
+            deliver(waiting.pop(0))
 
     def _send_now(self, message: bytes) -> None:
         if self.is_open and self._connection is not None:

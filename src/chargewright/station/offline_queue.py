@@ -4,7 +4,6 @@ A lost connection or a missing answer costs a message nothing: it waits. Only CA
 last attempt it is parked, not thrown away: it is somebody's bill.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +12,7 @@ from chargewright.protocol.v16.actions import ACTIONS
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.coding import encode
 from chargewright.station.context import CallFailed, CallFailure, Context, TransactionMessages
+from chargewright.station.flag import Flag
 from chargewright.station.hardware.interface import Timer
 from chargewright.station.store import QueuedMessage
 
@@ -37,7 +37,7 @@ class OfflineQueue:
         self._not_before = 0.0
         self._timer: Timer | None = None
         self._time_outs = 0
-        self._empty = asyncio.Event()
+        self._empty = Flag()
 
     def put(self, action: str, request: Message, transaction_key: int | None) -> None:
         """Append a message to the durable queue (inside the caller's commit, if it has one open)."""

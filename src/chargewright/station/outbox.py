@@ -3,7 +3,6 @@
 They are no transaction messages: a central system that refuses one has heard it, and it is not sent again.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
@@ -11,6 +10,7 @@ from chargewright.protocol.v16.actions import ACTION_OF_REQUEST
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.coding import decode, encode
 from chargewright.station.context import CallFailed, CallFailure, Context
+from chargewright.station.flag import Flag
 
 __all__ = ["Outbox"]
 
@@ -35,7 +35,7 @@ class Outbox(Generic[Request]):
         self._records = context.store.records(f"notifications: {self._action.name}")
         self._names = [name for name, _ in self._records.items()]
         self._next = int(self._names[-1]) + 1 if self._names else 0
-        self._is_idle = asyncio.Event()
+        self._is_idle = Flag()
         self._is_idle.set()
         self._tries = 0
 

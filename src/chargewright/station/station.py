@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -27,7 +28,7 @@ from chargewright.station.dialect import Dialect, Translator, numbered_call_ids
 from chargewright.station.hardware.interface import ConnectorHardware, Housing, Restarter, RestartKind, TagReader
 from chargewright.station.housing import watch
 from chargewright.station.line import Line
-from chargewright.station.link import Command, Link, read_tolerantly
+from chargewright.station.link import Link, read_tolerantly
 from chargewright.station.product import Product
 from chargewright.station.security_profile import Provisioning
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, connector_snapshot
@@ -140,7 +141,8 @@ class Station:
             Provisioning(url=csms_url, password=password) if provisioning is None else provisioning,
         )
         clock.on_change = self._blocks.clock_changed
-        self._commands = {name: self._unless_silent(serve) for name, serve in served(self._blocks).items()}
+        answer = self._answer
+        self._commands = {name: partial(answer, serve) for name, serve in served(self._blocks).items()}
         self._link = Link(
             clock,
             self._new_rpc,
@@ -395,15 +397,12 @@ class Station:
     ) -> ResponseType:
         return await self._link.call(request, response, self._configuration.integer("MessageTimeout"))
 
-    def _unless_silent(self, serve: Serve) -> Command:
-        def command(request: Message) -> Answer | None:
-            if self._blocks.boot.permission is Permission.SILENCE:
-                return None
-            answer = serve(request)
-            self.on_change()  # A cable that was let go can be seen, though no status may change.
-            return answer
-
-        return command
+    def _answer(self, serve: Serve, request: Message) -> Answer | None:
+        if self._blocks.boot.permission is Permission.SILENCE:
+            return None
+        answer = serve(request)
+        self.on_change()  # A cable that was let go can be seen, though no status may change.
+        return answer
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

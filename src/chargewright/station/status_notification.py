@@ -1,12 +1,10 @@
 """StatusNotification: every change while online, the present state after a silence (§4.9)."""
 
-import asyncio
-from collections import deque
-
 from chargewright.protocol.v16.base import UNSET, Timestamp
 from chargewright.protocol.v16.core import StatusNotificationRequest, StatusNotificationResponse
 from chargewright.station.context import CallFailed, CallFailure, Context, StatusReport
 from chargewright.station.dialect import Dialect
+from chargewright.station.flag import Flag
 from chargewright.station.hardware.interface import Timer
 
 __all__ = ["StatusNotifications"]
@@ -27,8 +25,8 @@ class StatusNotifications:
         self._said: dict[int, StatusReport] = {}
         self._since: dict[int, float] = {}
         self._lasting: dict[int, Timer] = {}
-        self._waiting: deque[tuple[StatusNotificationRequest, StatusReport, bool]] = deque()
-        self._is_idle = asyncio.Event()
+        self._waiting: list[tuple[StatusNotificationRequest, StatusReport, bool]] = []
+        self._is_idle = Flag()
         self._is_idle.set()
 
     async def wait_until_told(self) -> None:
@@ -110,7 +108,7 @@ class StatusNotifications:
     async def _send(self) -> None:
         try:
             while self._waiting:
-                request, report, is_triggered = self._waiting.popleft()
+                request, report, is_triggered = self._waiting.pop(0)
                 try:
                     await self._context.call(request, StatusNotificationResponse, is_triggered=is_triggered)
                 except CallFailed as failure:

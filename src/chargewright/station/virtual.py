@@ -14,6 +14,7 @@ from chargewright.protocol.v16.core import Reason
 from chargewright.station.dialect import Dialect
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.file_trust import InstalledRoots
+from chargewright.station.flag import Flag
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.hardware.simulated_firmware import SimulatedFirmware
 from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
@@ -67,10 +68,12 @@ class VirtualStation:
         spoken: frozenset[Dialect] = frozenset(),
         tally: Tally | None = None,
         delays: HardwareDelays = NO_DELAYS,
+        hold_seconds: float | None = None,
         transfers: FileTransfers | None = None,
         shelf: Shelf | None = None,
     ) -> None:
         self._delays = delays
+        self._hold_seconds = hold_seconds
         self.firmware = SimulatedFirmware(store.records("firmware_slots"), product.firmware_version)
         self.shelf = MemoryShelf() if shelf is None else shelf
         roots = InstalledRoots(store)
@@ -82,12 +85,11 @@ class VirtualStation:
         self.clock = clock if isinstance(clock, StationClock) else StationClock(clock)
         self.restarter = SimulatedRestarter()
         self._store = store
-        self._power = asyncio.Event()
+        self._power = Flag()
         self._power.set()
         self._is_closed = False
         self._has_local_stop = product.has_local_stop
-        self._changed = asyncio.Condition()
-        self._notifier: asyncio.Task[None] | None = None
+        self._changed = Flag()
         self.connectors = (
             [self._connector(product, number) for number in range(1, len(product.outlets) + 1)]
             if connectors is None
@@ -191,8 +193,10 @@ class VirtualStation:
         """Wait until something visible has happened; returns whether it did in time."""
         timeout = None if math.isinf(timeout_seconds) else timeout_seconds
         try:
-            async with asyncio.timeout(timeout), self._changed:
-                await self._changed.wait_for(is_true)
+            async with asyncio.timeout(timeout):
+                while not is_true():
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             return False
         return True
@@ -206,6 +210,7 @@ class VirtualStation:
             register_wh=register_wh,
             keep=lambda register_wh: self._store.set_register(number, register_wh, self.clock.now()),
             delays=self._delays,
+            hold_seconds=self._hold_seconds,
             resolution_wh=product.meter_resolution_wh,
             voltage_v=product.nominal_voltage_v,
             frequency_hz=product.mains_frequency_hz,
@@ -213,9 +218,4 @@ class VirtualStation:
 
     def tell(self) -> None:
         """Wake whoever waits for something visible."""
-        if self._notifier is None or self._notifier.done():
-            self._notifier = asyncio.get_running_loop().create_task(self._notify())
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+        self._changed.set()
