@@ -5,7 +5,7 @@ import base64
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -82,7 +82,9 @@ class CentralSystem:
             "Heartbeat": {"currentTime": now},
             "SignCertificate": {"status": "Accepted"},
         }
-        await connection.send(json.dumps([3, call_id, answers.get(action, {})]))
+        # What the station said before it closed is read to the end, even where it cannot be answered any more.
+        with suppress(ConnectionClosed):
+            await connection.send(json.dumps([3, call_id, answers.get(action, {})]))
         self._changed.set()
 
     async def call(self, action: str, **payload: Any) -> Any:
@@ -288,7 +290,7 @@ async def other_name(folder: Path) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def too_old(folder: Path) -> AsyncIterator[int]:
-    """What a server says that knows no TLS 1.2: alert 70, fatal. (OpenSSL's finds no suite before it looks that far.)"""
+    """What a server says that knows no TLS 1.2: alert 70. (OpenSSL finds no suite before it looks that far.)"""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4096)
