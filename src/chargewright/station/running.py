@@ -49,6 +49,8 @@ FIRST_BACK_OFF: Final = BackOff(wait_minimum_seconds=0.25, random_range_seconds=
 FIRST_GAP_SECONDS: Final = 120.0
 # How long drivers may take at the end to leave, and the CSMS to hear of it.
 GOODBYE_SECONDS: Final = 5.0
+# The dead man's timer of the simulated contactors, as a board would have it.
+HOLD_SECONDS: Final = 3.0
 # After the goodbye the peer has `Limits.close_seconds` to answer; then the socket is dropped anyway.
 FAREWELL_SECONDS: Final = 10.0
 
@@ -197,6 +199,7 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
             ),
             spoken=dialects(settings.dialects),
             delays=delays_from(settings.hardware_delays),
+            hold_seconds=HOLD_SECONDS,
             shelf=DiskShelf(image_path(settings.data, settings.station_id)),
         )
         async with AsyncExitStack() as stack:
