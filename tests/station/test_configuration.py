@@ -1,7 +1,6 @@
 """Configuration keys: only those that are obeyed, with the values that they may take (§5.3, §5.8, §9)."""
 
 import inspect
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random

@@ -280,3 +280,43 @@ def test_what_is_no_call_is_not_counted() -> None:
         assert hands.messages["Reset"] == 1
 
     tell(story)
+
+
+def test_a_warning_is_told_with_the_status_and_charging_goes_on() -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        await charge(world, hands)
+        hands.do(deeds.Warn(connector=1, error_code=ChargePointErrorCode.HIGH_TEMPERATURE))
+        hands.do(deeds.Warn(connector=0, error_code=ChargePointErrorCode.WEAK_SIGNAL))
+        await asyncio.sleep(1)
+        told = [(item["connectorId"], item["errorCode"]) for item in world.csms.of("StatusNotification")[-2:]]
+        assert told == [(1, "HighTemperature"), (0, "WeakSignal")]
+        assert status(hands) == "Charging"
+        assert "no such connector" in refused(
+            hands, deeds.Warn(connector=3, error_code=ChargePointErrorCode.WEAK_SIGNAL)
+        )
+
+    tell(story)
+
+
+def test_the_clock_is_set_and_put_right_by_the_next_heartbeat() -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        hands.do(deeds.SetClock(ahead_seconds=-7200))
+        assert round((world.virtual.clock.now() - world.clock.now()).total_seconds()) == -7200
+        await world.csms.call("TriggerMessage", requestedMessage="Heartbeat")
+        await asyncio.sleep(1)
+        assert abs((world.virtual.clock.now() - world.clock.now()).total_seconds()) < 2
+
+    tell(story)
+
+
+def test_resets_are_broken_and_mended() -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        hands.do(deeds.BreakResets(times=2))
+        await world.csms.call("Reset", type="Soft")
+        await asyncio.sleep(30)
+        assert world.csms.of("StatusNotification")[-1]["errorCode"] == "ResetFailure"
+        hands.do(deeds.BreakResets(times=0))
+        await world.csms.call("Reset", type="Soft")
+        await world.csms.expect("BootNotification", 2)
+
+    tell(story)

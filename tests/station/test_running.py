@@ -5,6 +5,7 @@ import json
 import math
 import os
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -206,3 +207,37 @@ def test_what_is_left_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert result.transactions_running == 1
     tell(result, as_json=False)
     assert "; 1 transaction still runs until the next start" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("found", "mistake", "told"),
+    [
+        ('"HFS-10" = "Single"', '"HFS-10" = "Two"', "HFS-10: 'Two' is not right; expected one of None, Single"),
+        ('"HFS-8" = 1', '"HFS-8" = 3', "HFS-8: 3 is not right; expected 1, the number of [[connectors]]"),
+        ("meter_type", "# meter_type", "assumed.meter_type: None is not right; expected a text of 1 to 25 characters"),
+        ('"ORS-1" = 20', '"ORS-1" = 0', "ORS-1: 0 is not right; expected 1 to 2147483647"),
+        (
+            "rated_power_w = ",
+            "rated_power_w = 9",
+            "assumed.connectors.1.rated_power_w: 93680.0 is not right; expected at",
+        ),
+        (
+            "[assumed.limits]",
+            "[assumed.limits]\nNonsense = 1",
+            "assumed.limits.Nonsense: 1 is not right; expected one of",
+        ),
+        ('"C-01"', '"C-99"', "C-99: 'No' is not right; expected no such row"),
+        ("[core]", "[core", "is not right; expected a TOML file"),
+    ],
+)
+def test_a_pics_with_a_mistake_is_refused_with_the_file_the_row_and_what_would_be_right(
+    found: str, mistake: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = files("chargewright.pics").joinpath("minimal.toml").read_text()
+    assert found in right
+    path = tmp_path / "mine.toml"
+    path.write_text(right.replace(found, mistake, 1))
+    assert run(settings(tmp_path / "data", pics=str(path)), as_json=False) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"chargewright station: {path}: ") and told in said
+    assert not (tmp_path / "data").exists()

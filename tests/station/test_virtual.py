@@ -4,8 +4,11 @@ import asyncio
 from pathlib import Path
 from random import Random
 
-from tests.station.world import World, car, live
+import pytest
+from tests.station.world import World, car, live, product
 
+from chargewright.errors import LocalProtocolError
+from chargewright.station.ev.driver import Driver, Habits
 from chargewright.station.store import StationStore
 from chargewright.station.virtual import store_path
 
@@ -92,3 +95,27 @@ def test_a_station_without_power_can_be_closed() -> None:
         await asyncio.wait_for(life, 10)
 
     live(main)
+
+
+def test_an_outlet_that_is_locked_takes_no_plug_before_somebody_is_let_in() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        with pytest.raises(LocalProtocolError, match="connector 1 opens when somebody is let in"):
+            world.virtual.plug(1, car())
+        assert world.csms.statuses(1) == ["Available"]
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("StatusNotification", 3)
+        world.virtual.plug(1, car())
+        await world.csms.expect("StartTransaction")
+
+    live(main, product(locks_before_authorization=True))
+
+
+def test_drivers_show_their_tag_first_where_the_outlet_is_locked() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        driver = Driver(world.virtual, 1, Habits(id_tags=("TAG",), tag_first_share=0.0), Random(1), speed=10.0)
+        await driver.visit()
+        await world.csms.expect("StopTransaction")
+
+    live(main, product(locks_before_authorization=True))

@@ -17,6 +17,7 @@ from chargewright.protocol.v16.core import ChargePointErrorCode
 
 __all__ = [
     "DEEDS",
+    "BreakResets",
     "ChangeVehicle",
     "ClearFault",
     "CutPower",
@@ -32,9 +33,11 @@ __all__ = [
     "PressStop",
     "ReleaseEmergencyStop",
     "ReturnPower",
+    "SetClock",
     "SetConfiguration",
     "Tamper",
     "Unplug",
+    "Warn",
     "WrongField",
     "checked",
     "read_deed",
@@ -121,6 +124,13 @@ class ClearFault(Deed, frozen=True, tag="clear-fault"):
     connector: Connector
 
 
+class Warn(Deed, frozen=True, tag="warn"):
+    """Something is wrong that keeps nobody from charging: told with the status; `NoError` when it is over."""
+
+    connector: Annotated[int, msgspec.Meta(ge=0, description="Number of the connector; 0: the station itself.")]
+    error_code: Annotated[ChargePointErrorCode, msgspec.Meta(description="ChargePointErrorCode (§7.6).")]
+
+
 class JamLock(Deed, frozen=True, tag="jam-lock"):
     """Make the lock of a socket fail, as a half-inserted plug does; it stays as it is until `free-lock`."""
 
@@ -168,6 +178,20 @@ class SetConfiguration(Deed, frozen=True, tag="set-configuration"):
     value: Annotated[str, msgspec.Meta(max_length=500, description="Its new value, as it travels.")]
 
 
+class SetClock(Deed, frozen=True, tag="set-clock"):
+    """Set the station's clock wrong, or right, as a technician does; the next Heartbeat puts it right again."""
+
+    ahead_seconds: Annotated[
+        float, msgspec.Meta(ge=-1e9, le=1e9, description="How far ahead of what it shows now; below 0: back.")
+    ]
+
+
+class BreakResets(Deed, frozen=True, tag="break-resets"):
+    """Let the next restarts of a Reset fail; with 0 they work again."""
+
+    times: Annotated[int, msgspec.Meta(ge=0, le=1000, description="How many, tries of ResetRetries among them.")] = 1
+
+
 class Tamper(Deed, frozen=True, tag="tamper"):
     """Open the housing: the station notes the security event TamperDetectionActivated."""
 
@@ -183,6 +207,7 @@ DEEDS: Final[dict[str, type[Deed]]] = {
         PressStop,
         Fault,
         ClearFault,
+        Warn,
         JamLock,
         FreeLock,
         EmergencyStop,
@@ -192,6 +217,8 @@ DEEDS: Final[dict[str, type[Deed]]] = {
         NetworkDown,
         NetworkUp,
         SetConfiguration,
+        SetClock,
+        BreakResets,
         Tamper,
     )
 }

@@ -5,6 +5,7 @@ that could not be done at a real station can be done here.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final, Literal
 
 import msgspec
@@ -76,6 +77,7 @@ class StationHands:
             deeds.PressStop: self._press_stop,
             deeds.Fault: self._fault,
             deeds.ClearFault: self._clear_fault,
+            deeds.Warn: self._warn,
             deeds.JamLock: lambda deed: self._set_jam(deed, True),
             deeds.FreeLock: lambda deed: self._set_jam(deed, False),
             deeds.EmergencyStop: self._emergency_stop,
@@ -85,6 +87,8 @@ class StationHands:
             deeds.NetworkDown: self._network_down,
             deeds.NetworkUp: self._network_up,
             deeds.SetConfiguration: self._set_configuration,
+            deeds.SetClock: self._set_clock,
+            deeds.BreakResets: self._break_resets,
             deeds.Tamper: self._tamper,
         }
 
@@ -202,6 +206,12 @@ class StationHands:
         if self.virtual.has_power and not self._is_emergency_stopped:
             self.virtual.station.set_fault(deed.connector, ChargePointErrorCode.NO_ERROR)
 
+    def _warn(self, deed: deeds.Warn) -> None:
+        if deed.connector > 0:
+            self._connector(deed, deed.connector)
+        self._need_power(deed)
+        self.virtual.station.set_warning(deed.connector, deed.error_code)
+
     def _set_jam(self, deed: deeds.JamLock | deeds.FreeLock, is_jammed: bool) -> None:
         lock = self._connector(deed, deed.connector).lock
         if lock is None:
@@ -263,6 +273,14 @@ class StationHands:
                 f"{deed.key} cannot become {deed.value!r}, or cannot be written",
                 "see docs/reference/configuration-keys.md",
             )
+
+    def _set_clock(self, deed: deeds.SetClock) -> None:
+        self._need_power(deed)
+        clock = self.virtual.clock
+        clock.set(clock.now() + timedelta(seconds=deed.ahead_seconds))
+
+    def _break_resets(self, deed: deeds.BreakResets) -> None:
+        self.virtual.restarter.failures = deed.times
 
     def _tamper(self, deed: deeds.Tamper) -> None:
         self._need_power(deed)

@@ -28,7 +28,7 @@ EFFECTS: Final[Mapping[str, str]] = {
     "ConnectorSwitch3to1PhaseSupported": "With `true`, a profile may use one phase and then three in one transaction",
     "CpoName": "The organisation in SignCertificate; without it none is asked for",
     "GetConfigurationMaxKeys": "How many keys the product promises to answer at once",
-    "HeartbeatInterval": "Heartbeat after so long without anything else; the interval of BootNotification overwrites it",
+    "HeartbeatInterval": "Heartbeat after so long without anything else; BootNotification overwrites it",
     "LocalAuthListEnabled": "With `false` the local list lets nobody in",
     "LocalAuthListMaxLength": "SendLocalList with more entries in all is refused",
     "LocalAuthorizeOffline": "Offline, a tag that list or cache knows starts a transaction",
@@ -57,7 +57,7 @@ EFFECTS: Final[Mapping[str, str]] = {
     "SupportedFeatureProfiles": "Actions of other profiles are answered with NotSupported",
     "SupportedFileTransferProtocols": "Locations with other schemes are refused",
     "TransactionMessageAttempts": "So many CALLERRORs until a transaction message is set aside",
-    "TransactionMessageRetryInterval": "Times the CALLERRORs so far: the wait before a transaction message is sent again",
+    "TransactionMessageRetryInterval": "Times the CALLERRORs so far: the wait before such a message is sent again",
     "UnlockConnectorOnEVSideDisconnect": "Unplugged at the vehicle, the socket lets the cable go",
     "WebSocketPingInterval": "Pings so often, from the next connection on; 0: none",
 }

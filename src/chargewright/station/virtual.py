@@ -8,9 +8,10 @@ from random import Random
 from urllib.parse import quote
 
 from chargewright.clock import Clock
+from chargewright.errors import LocalProtocolError
 from chargewright.file_transfer.choice import TransferTools
 from chargewright.file_transfer.transfers import FileTransfers
-from chargewright.protocol.v16.core import Reason
+from chargewright.protocol.v16.core import ChargePointStatus, Reason
 from chargewright.station.dialect import Dialect
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.file_trust import InstalledRoots
@@ -88,6 +89,8 @@ class VirtualStation:
         self._power = Flag()
         self._power.set()
         self._is_closed = False
+        # AQ-2 of a PICS: nobody can plug in before the station has let them in.
+        self.locks_before_authorization = product.locks_before_authorization
         self._has_local_stop = product.has_local_stop
         self._changed = Flag()
         self.connectors = (
@@ -158,8 +161,15 @@ class VirtualStation:
         self.tell()
 
     def plug(self, connector_id: int, vehicle: Vehicle) -> None:
-        """Connect a vehicle."""
+        """Connect a vehicle; raises `LocalProtocolError` where the outlet opens only when somebody was let in."""
+        if self.locks_before_authorization and not self._is_open(connector_id):
+            raise LocalProtocolError(
+                f"connector {connector_id} opens when somebody is let in: show a tag or start from afar first"
+            )
         self.connectors[connector_id - 1].plug(vehicle)
+
+    def _is_open(self, connector_id: int) -> bool:
+        return self.has_power and self.look(connector_id).status is ChargePointStatus.PREPARING
 
     def unplug(self, connector_id: int) -> Vehicle:
         """Take cable and vehicle away; raises `LocalProtocolError` while the cable is locked."""

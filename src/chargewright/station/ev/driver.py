@@ -29,6 +29,10 @@ class Hands(Protocol):
     def unplug(self, connector_id: int) -> Vehicle:
         """Take it away."""
 
+    @property
+    def locks_before_authorization(self) -> bool:
+        """Whether nobody can plug in before the station has let them in."""
+
     def is_locked(self, connector_id: int) -> bool:
         """Whether the cable is held."""
 
@@ -154,7 +158,8 @@ class Driver:
     async def _visit(self, id_tag: str) -> None:
         vehicle = draw_vehicle(self._habits, self._random, self._speed)
         stay_seconds = self._random.uniform(*self._habits.stay_seconds) / self._speed
-        if self._random.random() < self._habits.tag_first_share:
+        is_tag_first = self._random.random() < self._habits.tag_first_share
+        if is_tag_first or self._hands.locks_before_authorization:
             await self._be_let_in(id_tag, self._is_preparing)
             if not self._is_preparing():
                 return

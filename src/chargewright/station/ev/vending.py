@@ -27,6 +27,11 @@ class VendingHands:
         """Take it away."""
         return self._hands.unplug(connector_id)
 
+    @property
+    def locks_before_authorization(self) -> bool:
+        """Whether nobody can plug in before the station has let them in."""
+        return self._hands.locks_before_authorization
+
     def is_locked(self, connector_id: int) -> bool:
         """Whether the cable is held."""
         return self._hands.is_locked(connector_id)
