@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import json
+import os
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.serving import ServeProcess, data_arguments
 from tests.station.test_security import SECURITY
 from tests.station.world import product
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -387,3 +390,42 @@ async def test_the_old_root_serves_until_the_new_one_has(tmp_path: Path, store: 
         assert "InvalidCentralSystemCertificate" not in kinds(virtual)
         await virtual.station.close()
         await life
+
+
+async def run_by_command(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "chargewright.cli.main", "station", "run", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | environment,
+    )
+    told, complained = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, told.decode(), complained.decode()
+
+
+async def test_the_command_connects_to_our_own_central_system_as_the_certificate_says(tmp_path: Path) -> None:
+    """Koolsign: profile 2 with RSA suites, and never a password without TLS."""
+    server = ROOT.server(["localhost"], AT, kind="RSA")
+    for name, text in (("server.pem", server.chain_pem), ("server.key", server.key_pem), ("ca.pem", ROOT.pem)):
+        (tmp_path / name).write_text(text)
+    csms = await ServeProcess.start(
+        *data_arguments(tmp_path, f'[[station]]\nidentity = "CW"\npassword = "{KEY}"\nsecurity_profile = 2\n'),
+        *("--ocpps", "127.0.0.1:0", "--tls-certificate", str(tmp_path / "server.pem")),
+        *("--tls-key", str(tmp_path / "server.key")),
+    )
+    port = csms.addresses["ocpps"][0].rpartition(":")[2]
+    always = ("koolsign_kcap7pg_cl5g", "--id", "CW", "--password-env", "CW_KEY", "--driver", "none", "--json")
+    given = (*always, "--data", str(tmp_path / "station"), "--for", "2")
+    try:
+        code, told, complained = await run_by_command(
+            *given, "--csms", f"wss://localhost:{port}", "--ca", str(tmp_path / "ca.pem"), CW_KEY=KEY
+        )
+        assert (code, json.loads(told or "{}").get("was_accepted")) == (0, True), complained
+    finally:
+        assert await csms.stop() == 0
+    other = (*always, "--data", str(tmp_path / "other"), "--csms", csms.ocpp_url)
+    code, _, complained = await run_by_command(*other, CW_KEY=KEY)
+    assert code == 2
+    assert "one of the profiles that this product has: 2, 3 (with TLS: --csms wss://" in complained
+    assert KEY not in complained
