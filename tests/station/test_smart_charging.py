@@ -821,7 +821,7 @@ async def act(world: World, auditor: Auditor, deed: dict[str, Any], number: int)
             await world.csms.expect("StatusNotification", 3)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.booleans(), st.sampled_from([SOCKET, DC_CABLE]))
 def test_no_vehicle_is_ever_offered_more_than_is_allowed(seed: int, switches: bool, other: Outlet) -> None:
     async def main(world: World) -> None:
