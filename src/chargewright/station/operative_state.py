@@ -1,4 +1,4 @@
-"""Whether a connector is in service: what ChangeAvailability left on disk (§5.2), and what the station wants for itself.
+"""Whether a connector is in service: what ChangeAvailability left on disk (§5.2), and what the station itself wants.
 
 The latter is never kept: a station that is being updated comes back into service with the next boot, whatever happens.
 """
