@@ -144,6 +144,7 @@ class Life:
     """One station from its first boot to its last message; `cut` and `return_power` as often as you like."""
 
     def __init__(self, made: Product, clock: LoopClock, seed: int, *, trouble: float = 0.0) -> None:
+        self.clock = clock
         self.database = CuttingDatabase()
         self.store = StationStore(self.database, Random(f"{seed} store"), "CW 1")
         self.csms = Books(clock.now, Random(f"{seed} csms"), trouble=trouble)

@@ -15,7 +15,7 @@ PARTS = 20
 async def day(life: Life) -> Books:
     """Two drivers, an outage of the network in the middle, and a power cut where the database or the story says so."""
     virtual, csms = life.virtual, life.csms
-    clock = virtual._clock
+    clock = life.clock
 
     async def until(seconds: float) -> None:
         """Let the story go on; power that is away comes back half a minute later."""
