@@ -90,8 +90,8 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a product takes, counted from the arrival of the CALL: to answer it, to send what was triggered, to
-    start after RemoteStartTransaction, to stop after RemoteStopTransaction."""
+    """How long a product takes: from the arrival of a CALL to its answer, from the answer to what was triggered, from
+    the arrival of RemoteStartTransaction to the start, and from that of RemoteStopTransaction to the stop."""
 
     answer: Spread
     triggered: Spread

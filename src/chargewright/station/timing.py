@@ -15,6 +15,7 @@ __all__ = ["Pace", "draw"]
 
 # How far draws scatter about the mean: with 2, a mean halfway between least and most makes all values equally likely.
 CONCENTRATION: Final = 2.0
+_TRIGGERS: Final = frozenset({"TriggerMessage", "ExtendedTriggerMessage"})
 
 
 def draw(spread: Spread, random: Random) -> float:
@@ -29,8 +30,8 @@ def draw(spread: Spread, random: Random) -> float:
 class Pace:
     """The speed of one station.
 
-    What follows an answer is counted from the arrival of the CALL, as a test house measures it: the time that the
-    answer took is part of it.
+    A start or stop from afar is counted from the arrival of the CALL, as a test house measures it: the time that the
+    answer took is part of it. A message that was triggered is waited for once the answer is there.
     """
 
     def __init__(self, context: Context) -> None:
@@ -56,7 +57,9 @@ class Pace:
         if timing is None:
             return served
         return {
-            action: serve if (spread := _spread_of(timing, action)) is None else self._act_later(serve, spread)
+            action: serve
+            if (spread := _spread_of(timing, action)) is None
+            else self._act_later(serve, spread, is_after_answer=action in _TRIGGERS)
             for action, serve in served.items()
         }
 
@@ -66,12 +69,13 @@ class Pace:
             timer.cancel()
         self._timers.clear()
 
-    def _act_later(self, serve: Serve, spread: Spread) -> Serve:
+    def _act_later(self, serve: Serve, spread: Spread, *, is_after_answer: bool) -> Serve:
         def serve_later(request: object) -> Answer:
             answer = serve(request)
             if (then := answer.then) is None:
                 return answer
-            seconds = max(0.0, draw(spread, self._context.random) - self._answer_took)
+            passed = 0.0 if is_after_answer else self._answer_took
+            seconds = max(0.0, draw(spread, self._context.random) - passed)
             return Answer(answer.response, lambda: self._later(seconds, then))
 
         return serve_later
@@ -88,9 +92,9 @@ class Pace:
 
 
 def _spread_of(timing: Timing, action: str) -> Spread | None:
+    if action in _TRIGGERS:
+        return timing.triggered
     match action:
-        case "TriggerMessage" | "ExtendedTriggerMessage":
-            return timing.triggered
         case "RemoteStartTransaction":
             return timing.remote_start
         case "RemoteStopTransaction":
