@@ -1,9 +1,9 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.station.bench import Bench
-from tests.station.world import product
+from tests.station.world import World, live, product
 
 from chargewright.protocol.v16.security import SecurityEventNotificationRequest
 from chargewright.protocol.v16.security_events import CRITICAL_SECURITY_EVENTS, SecurityEvent
@@ -103,3 +103,67 @@ def test_an_emptied_log_says_so() -> None:
     desk.events.note(SecurityEvent.SETTING_SYSTEM_TIME)
     assert desk.kinds() == ["SecurityLogWasCleared", "SettingSystemTime"]
     assert [request.type for _, request in desk.queued][1] == "SecurityLogWasCleared"
+
+
+def test_events_go_out_after_acceptance_with_the_time_they_happened() -> None:
+    async def main(world: World) -> None:
+        world.csms.answers["BootNotification"] = lambda payload: {
+            "status": "Pending" if len(world.csms.of("BootNotification")) == 1 else "Accepted",
+            "currentTime": world.clock.now().isoformat(),
+            "interval": 60,
+        }
+        begin = world.clock.now()
+        world.start()
+        told = await world.csms.expect("SecurityEventNotification")
+        assert world.csms.names().index("SecurityEventNotification") > 1
+        assert world.clock.now() - begin >= timedelta(seconds=60)
+        assert told["type"] == "StartupOfTheDevice"
+        assert datetime.fromisoformat(told["timestamp"]) - begin < timedelta(seconds=1)
+
+    live(main, product(security=SECURITY))
+
+
+def test_events_outlive_a_power_cut_while_offline() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.csms.expect("SecurityEventNotification")
+        world.csms.cut()
+        world.virtual.station._blocks.security.events.note(SecurityEvent.TAMPER_DETECTION_ACTIVATED, "lid")
+        await world.cut_power()
+        world.csms.is_reachable = True
+        await world.restart()
+        await world.csms.expect("SecurityEventNotification", 2)
+        types = [item["type"] for item in world.csms.of("SecurityEventNotification")]
+        assert types == ["TamperDetectionActivated", "StartupOfTheDevice"]
+
+    live(main, product(security=SECURITY))
+
+
+def test_a_csms_that_knows_no_events_does_not_hold_bills_up() -> None:
+    async def main(world: World) -> None:
+        world.csms.answers["SecurityEventNotification"] = "NotSupported"
+        await world.boot()
+        await world.csms.expect("SecurityEventNotification")
+        begin = world.clock.now()
+        await world.virtual.station.wait_until_told()
+        assert world.clock.now() - begin < timedelta(seconds=5)
+        assert world.store.queue() == []
+
+    live(main, product(security=SECURITY))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"nonsense", b"{}", b'[9,"1","X",{}]', b'[2,"1","Reset",{"type":"Sideways"}]', b'[2,"1","Reset",{}]'],
+)
+def test_nonsense_of_the_csms_is_logged(message: bytes) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        assert world.csms.wire is not None
+        world.csms.wire._deliver(message)
+        world.csms.wire._deliver(b'[2,"2","NoSuchAction",{}]')
+        await world.csms.call("GetConfiguration", key=["SecurityProfile"])
+        entries = list(world.virtual.station._blocks.security.events.entries())
+        assert [entry.kind for entry in entries] == ["StartupOfTheDevice", "InvalidMessages"]
+
+    live(main, product(security=SECURITY))
