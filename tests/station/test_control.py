@@ -155,6 +155,25 @@ async def test_changes_are_told_as_they_happen_and_the_stream_ends_with_the_serv
         await asyncio.wait_for(following, 10)
 
 
+async def test_a_charge_under_way_is_not_told_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chargewright.station.control.KEEP_ALIVE_SECONDS", 0.2)
+    async with control(tmp_path) as (client, stations):
+        hands = stations["CW 1"]
+        hands.do(DEEDS["plug-in"](connector=1))
+        hands.do(DEEDS["present-tag"](id_tag="CARD", connector=1))
+        assert await hands.virtual.wait_until(lambda: hands.virtual.look(1).power_w > 0, 10)
+        began = asyncio.get_running_loop().time()
+        energies = []
+        async with client.stream("GET", "/stations/CW 1/events") as response:
+            async for state in lines_of(response):
+                energies.append(state["connectors"][0]["vehicle"]["soc_percent"])
+                if len(energies) == 5:
+                    break
+        assert energies == sorted(set(energies)), "each tells something new"
+        # At once, once more for what the start changes, then by and by: not as fast as the loop turns.
+        assert asyncio.get_running_loop().time() - began >= 0.3
+
+
 async def test_too_many_readers_are_turned_away_and_places_come_back(tmp_path: Path) -> None:
     async with control(tmp_path) as (client, _):
         streams = [client.stream("GET", "/stations/CW 1/events") for _ in range(MOST_READERS)]

@@ -6,7 +6,7 @@ import msgspec
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 from chargewright.protocol.v16.core import ChargePointErrorCode
-from chargewright.station.station_state import StationState, station_state
+from chargewright.station.station_state import StationState, station_state, without_measurements
 
 
 def test_a_charging_station_is_seen_and_a_dark_one_shows_only_what_hangs_on_it() -> None:
@@ -34,6 +34,8 @@ def test_a_charging_station_is_seen_and_a_dark_one_shows_only_what_hangs_on_it()
         assert (cable.status, cable.is_plugged, cable.is_locked, cable.vehicle) == ("Available", False, None, None)
         assert cable.error_code == "GroundFailure"
         assert "SECRET" not in msgspec.json.encode(state).decode(), "an id tag is masked"
+        await asyncio.sleep(600)
+        assert look(world) != state and without_measurements(look(world)) == without_measurements(state)
         world.virtual.cut_power()
         dark = look(world)
         assert (dark.has_power, dark.is_connected, dark.is_accepted, dark.energy_running_wh) == (False, False, False, 0)

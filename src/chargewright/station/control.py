@@ -27,7 +27,7 @@ from chargewright.errors import ConfigurationError
 from chargewright.station.control_serving import PROBLEM, ControlServer, Doorkeeper, Problem, problem, read_address
 from chargewright.station.deeds import DEEDS, Deed, WrongField, read_deed, summary
 from chargewright.station.hands import HandRefused, StationHands
-from chargewright.station.station_state import StationState
+from chargewright.station.station_state import StationState, without_measurements
 
 __all__ = ["Control", "Notice", "control_file", "serving"]
 
@@ -107,8 +107,9 @@ class Control:
             responses={200: {"description": "Server-Sent Events", "content": {"text/event-stream": {}}}, **_PROBLEMS},
         )
         async def follow(station: str) -> StreamingResponse:
-            """Its state now and after each change, as Server-Sent Events named `state`; changes that come faster than
-            the reader takes them are passed over."""
+            """Its state now and after each change, as Server-Sent Events named `state`; while nothing but power, energy
+            and state of charge changes, every 15 s. Changes that come faster than the reader takes them are passed
+            over."""
             return self._stream(self._hands(station))
 
         for word, kind in DEEDS.items():
@@ -166,10 +167,10 @@ class Control:
             if state == last:
                 yield b": nothing new\n\n"
             else:
-                last = state
                 yield b"event: state\ndata: %b\n\n" % msgspec.json.encode(state)
+            last, seen = state, without_measurements(state)
             await hands.virtual.wait_until(
-                lambda: self._is_ending or hands.state() != last,  # noqa: B023 - it ends before `last` changes
+                lambda: self._is_ending or without_measurements(hands.state()) != seen,  # noqa: B023 - it ends before
                 KEEP_ALIVE_SECONDS,
             )
 

@@ -39,6 +39,7 @@ __all__ = [
     "Unplug",
     "Warn",
     "WrongField",
+    "bare_type",
     "checked",
     "read_deed",
     "summary",
@@ -283,17 +284,17 @@ def _wrong(kind: type, fields: Mapping[str, Any], sentence: str) -> WrongField:
 def _choices(kind: type, path: str) -> str:
     """The values of an enumeration, which msgspec does not list."""
     for field in msgspec.structs.fields(kind):
-        values: Any = _bare(field.type)
+        values: Any = bare_type(field.type)
         if field.encode_name == path and isinstance(values, enum.EnumMeta):
             return "one of " + ", ".join(str(member.value) for member in list[Any](values))
     return ""
 
 
-def _bare(kind: Any) -> Any:
-    """A type without what annotates it, and without None."""
+def bare_type(kind: Any) -> Any:
+    """A type without what annotates it, and without None: `int` of an optional, bounded number."""
     kind = getattr(kind, "__origin__", kind) if hasattr(kind, "__metadata__") else kind
     others = [each for each in getattr(kind, "__args__", ()) if each is not type(None)]
-    return _bare(others[0]) if len(others) == 1 else kind
+    return bare_type(others[0]) if len(others) == 1 else kind
 
 
 def _at(fields: Mapping[str, Any], path: str) -> Any:

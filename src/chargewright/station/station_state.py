@@ -10,7 +10,7 @@ from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.snapshot import ConnectorSnapshot
 from chargewright.station.virtual import VirtualStation
 
-__all__ = ["ConnectorState", "StationState", "VehicleState", "station_state"]
+__all__ = ["ConnectorState", "StationState", "VehicleState", "station_state", "without_measurements"]
 
 
 class VehicleState(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +89,26 @@ def station_state(
         energy_completed_wh=snapshot.energy_completed_wh,
         energy_running_wh=snapshot.energy_running_wh if has_power else 0,
         messages_queued=snapshot.messages_queued,
+    )
+
+
+def without_measurements(state: StationState) -> StationState:
+    """The same with zeros where it changes all the time while energy flows: what is left changes in steps."""
+    return msgspec.structs.replace(
+        state,
+        energy_running_wh=0,
+        connectors=tuple(
+            msgspec.structs.replace(
+                connector,
+                power_w=0.0,
+                register_wh=0,
+                transaction_energy_wh=None,
+                vehicle=None
+                if connector.vehicle is None
+                else msgspec.structs.replace(connector.vehicle, soc_percent=0.0),
+            )
+            for connector in state.connectors
+        ),
     )
 
 

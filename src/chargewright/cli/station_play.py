@@ -1,0 +1,82 @@
+"""`chargewright station play`: a scenario file at virtual stations, over real connections."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chargewright.cli.extras import needs
+
+__all__ = ["play"]
+
+_Scenario = Annotated[
+    str | None, typer.Argument(help="Name of a scenario that comes with Chargewright, or path of a TOML file.")
+]
+_Csms = Annotated[str, typer.Option(help="ws://host:port/path of the central system; the identity is appended.")]
+_Pics = Annotated[str, typer.Option(help="Name or path of a PICS, for stations whose PICS the scenario leaves open.")]
+_Id = Annotated[str, typer.Option("--id", help="Identity of the station, where the scenario has one only.")]
+_Data = Annotated[
+    Path | None, typer.Option(help="Directory of what survives a power cut; without it, one that is thrown away.")
+]
+_PasswordEnv = Annotated[
+    str | None,
+    typer.Option(help="Environment variable that holds the AuthorizationKey of stations that name none of their own."),
+]
+_Seed = Annotated[int | None, typer.Option(help="Seed of all dice; without one, that of the scenario.")]
+_Json = Annotated[bool, typer.Option("--json", help="Tell the result as one line of JSON.")]
+_List = Annotated[bool, typer.Option("--list", help="List the scenarios that come with Chargewright, and end.")]
+_LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+_Transport = Annotated[str, typer.Option(help="picows or websockets.")]
+
+
+def play(
+    scenario: _Scenario = None,
+    csms: _Csms = "",
+    pics: _Pics = "",
+    id: _Id = "",
+    data: _Data = None,
+    password_env: _PasswordEnv = None,
+    seed: _Seed = None,
+    json: _Json = False,
+    list_: _List = False,
+    log_level: _LogLevel = "warning",
+    transport: _Transport = "picows",
+) -> None:
+    """Play a scenario: what people do at stations, step by step, and what they wait for in between.
+
+    Exit codes: 0 every step was done, 1 one was not (it was refused, or what it waited for did not come in time), 2 a
+    setting or the scenario is wrong, 4 the data directory cannot be used.
+    """
+    with needs("station", "station"):
+        from chargewright.errors import ConfigurationError
+        from chargewright.station.play_running import PlaySettings, password_of, run_scenario
+        from chargewright.station.scenario import load_scenario, names
+
+    if list_:
+        for name in names():
+            typer.echo(f"{name}: {load_scenario(name, station_id='CW').description}")
+        return
+    try:
+        if scenario is None:
+            raise ConfigurationError("SCENARIO", "", "", f"a file or one of {', '.join(names())}")
+        if not csms:
+            raise ConfigurationError("--csms", "", "", "the URL of the central system, such as ws://127.0.0.1:9000")
+        if log_level.lower() not in ("debug", "info", "warning", "error"):
+            raise ConfigurationError("--log-level", "", log_level, "debug, info, warning or error")
+        password = None if password_env is None else password_of(password_env, os.environ)
+    except ConfigurationError as error:
+        typer.echo(f"chargewright station play: {error}", err=True)
+        raise typer.Exit(2) from error
+    settings = PlaySettings(
+        scenario=scenario,
+        csms_url=csms,
+        pics=pics,
+        station_id=id,
+        data=data,
+        password=password,
+        seed=seed,
+        transport=transport,
+        log_level=log_level,
+    )
+    raise typer.Exit(run_scenario(settings, as_json=json))

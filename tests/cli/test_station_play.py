@@ -1,0 +1,59 @@
+"""`chargewright station play` as a process, against a central system made of the `ocpp` library."""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import pytest
+from tests.station.csms_process import central_system
+from typer.testing import CliRunner
+
+from chargewright.cli.station import station_app
+
+
+async def test_a_scenario_is_played_over_real_sockets(tmp_path: Path) -> None:
+    file = tmp_path / "short.toml"
+    file.write_text(
+        "[[step]]\nwait_for = { online = true }\n"
+        "[[step]]\ndo = 'plug-in'\nconnector = 1\n"
+        "[[step]]\ndo = 'present-tag'\nid_tag = 'CARD'\n"
+        "[[step]]\nwait_for = { connector = 1, status = 'Charging', message = 'StartTransaction' }\n"
+        "[[step]]\ndo = 'unplug'\nconnector = 1\nside = 'vehicle'\n"
+        "[[step]]\nwait_for = { transactions_completed = 1, queue_empty = true }\n"
+    )
+    async with central_system() as csms:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "chargewright.cli.main", "station", "play", str(file)),
+            *("--csms", csms.url, "--pics", "minimal", "--id", "CW 1", "--json"),
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err
+        result = json.loads(out)
+        assert result["is_done"] and result["scenario"] == "short"
+        assert {step["outcome"] for step in result["steps"]} == {"done"}
+        assert result["stations"][0]["transactions_completed"] == 1
+        assert (await csms.expect("StopTransaction"))["reason"] == "EVDisconnected"
+        assert csms.close_codes == [1001]
+
+
+def test_what_comes_along_is_listed() -> None:
+    listed = CliRunner().invoke(station_app, ["play", "--list"])
+    assert listed.exit_code == 0 and "first-charge: " in listed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), "first-charge"),
+        (("first-charge",), "--csms"),
+        (("first-charge", "--csms", "ws://127.0.0.1:1", "--log-level", "loud"), "loud"),
+        (("first-charge", "--csms", "ws://127.0.0.1:1", "--password-env", "CW_NOT_SET"), "CW_NOT_SET"),
+    ],
+)
+def test_wrong_options_are_named(arguments: tuple[str, ...], named: str) -> None:
+    refused = CliRunner().invoke(station_app, ["play", *arguments])
+    assert refused.exit_code == 2 and named in refused.stderr
