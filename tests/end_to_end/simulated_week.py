@@ -8,7 +8,9 @@ sets.
 import asyncio
 import hashlib
 import sys
+import tempfile
 import time
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -63,21 +65,22 @@ def live_a_week(seed: int, stations: int = 100, seconds: float = WEEK_SECONDS) -
     began, cpu_began = time.perf_counter(), time.process_time()
 
     async def main(clock: LoopClock) -> Week:
-        return await _main(clock, seed, stations, seconds)
+        return await _main(clock, seed, stations, seconds, Path(folder))
 
-    week = simulate(main)
+    with tempfile.TemporaryDirectory() as folder:
+        week = simulate(main)
     return msgspec.structs.replace(
         week, seconds=time.perf_counter() - began, cpu_seconds=time.process_time() - cpu_began
     )
 
 
-async def _main(clock: LoopClock, seed: int, count: int, seconds: float) -> Week:
+async def _main(clock: LoopClock, seed: int, count: int, seconds: float, data: Path) -> Week:
     network = LoopbackNetwork(dice=Random(f"{seed} network"))
     identities = [f"CW-F-{number:05d}" for number in range(1, count + 1)]
     storage = await open_sqlite(":memory:", clock)
     secrets = Random(f"{seed} secrets")
     csms = Csms(
-        Settings(ocpp="off", http="off", node="node", log_level="error", heartbeat_interval_seconds=300),
+        Settings(ocpp="off", http="off", node="node", log_level="error", heartbeat_interval_seconds=300, data=data),
         clock=clock,
         storage=storage,
         seed=Seed(

@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -51,7 +53,7 @@ def live(
         storage = await open_sqlite(":memory:", clock)
         products = (product_from("minimal"), product_from("kempower_s_series"))
         csms = Csms(
-            Settings(ocpp="off", http="off", node="node", log_level="error"),
+            Settings(ocpp="off", http="off", node="node", log_level="error", data=Path(folder)),
             clock=clock,
             storage=storage,
             seed=Seed(
@@ -94,7 +96,8 @@ def live(
         await csms.stop()
 
     names = identities("CW-F-", COUNT)
-    simulate(main)
+    with tempfile.TemporaryDirectory() as folder:
+        simulate(main)
     lived.digest = digest.hexdigest()
     return lived
 

@@ -245,10 +245,7 @@ class SimulatedConnector:
 
     def read(self) -> MeterReading:
         """The values of this instant; the register is made durable first."""
-        self._advance()
-        if self._register_wh != self._kept_wh:
-            self._keep(self._register_wh)
-            self._kept_wh = self._register_wh
+        self._keep_register()
         return self.peek()
 
     def peek(self) -> MeterReading:
@@ -354,8 +351,14 @@ class SimulatedConnector:
         """Keep the register now, and again as long as energy flows."""
         self._keeping = None
         if self._is_closed:
-            self.read()
+            self._keep_register()
             self._keeping = self._call_later(KEEP_SECONDS, self._keep_on)
+
+    def _keep_register(self) -> None:
+        self._advance()
+        if self._register_wh != self._kept_wh:
+            self._keep(self._register_wh)
+            self._kept_wh = self._register_wh
 
     def _have_enough(self) -> None:
         self._wake = None
