@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from chargewright.protocol.v16.connector_status import CONNECTOR_ZERO_STATUSES
-from chargewright.protocol.v16.core import ChargePointStatus
-from chargewright.station.connector_status import Facts, derive_station_status, derive_status
+from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus
+from chargewright.station.connector_status import Facts, derive_station_status, derive_status, warning_of
 
 NAMES = [field.name for field in msgspec.structs.fields(Facts)]
 ALL_FACTS = [
@@ -57,3 +57,11 @@ def test_connector_zero_knows_three_statuses(is_operative: bool, is_faulted: boo
     status = derive_station_status(is_operative=is_operative, is_faulted=is_faulted)
     assert status in CONNECTOR_ZERO_STATUSES
     assert (status is ChargePointStatus.FAULTED) == is_faulted
+
+
+@pytest.mark.parametrize("status", list(ChargePointStatus))
+def test_a_vehicle_that_does_not_answer_is_told_only_where_there_is_one(status: ChargePointStatus) -> None:
+    mute = ChargePointErrorCode.EV_COMMUNICATION_ERROR
+    expected = status.value in ("Preparing", "SuspendedEV", "SuspendedEVSE", "Finishing")
+    assert (warning_of(mute, status) is mute) is expected
+    assert warning_of(ChargePointErrorCode.HIGH_TEMPERATURE, status) is ChargePointErrorCode.HIGH_TEMPERATURE
