@@ -7,6 +7,8 @@ seed must give the same digest, whatever order Python gives its sets.
 import asyncio
 import hashlib
 import sys
+import tempfile
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,6 +24,7 @@ from chargewright.simulation import simulate
 from chargewright.station.dialect import Dialect
 from chargewright.station.ev.driver import Driver, Habits
 from chargewright.station.running import product_from
+from chargewright.station.shape import with_basic_authentication
 from chargewright.station.store import StationStore
 from chargewright.station.virtual import VirtualStation
 from chargewright.transport.loopback import Faults, LoopbackNetwork
@@ -59,7 +62,9 @@ def live_a_day(seed: int, seconds: float = DAY_SECONDS, spoken: frozenset[Dialec
     day = Day()
 
     async def main(clock: LoopClock) -> None:
-        await _main(clock, seed, seconds, day, spoken)
+        # One directory has one central system, and others may run beside this one.
+        with tempfile.TemporaryDirectory() as folder:
+            await _main(clock, seed, seconds, day, spoken, Path(folder))
 
     simulate(main)
     return day
@@ -70,12 +75,12 @@ def entropy(dice: Random) -> Any:
     return lambda count: dice.randbytes(count)
 
 
-async def _main(clock: LoopClock, seed: int, seconds: float, day: Day, spoken: frozenset[Dialect]) -> None:
+async def _main(clock: LoopClock, seed: int, seconds: float, day: Day, spoken: frozenset[Dialect], data: Path) -> None:
     faults = Faults(delay_seconds=(0.005, 0.4), cut_chance=0.01)
     network = LoopbackNetwork(faults=faults, dice=Random(f"{seed} network"))
     storage = await open_sqlite(":memory:", clock)
     csms = Csms(
-        Settings(ocpp="off", http="off", node="node", log_level="error"),
+        Settings(ocpp="off", http="off", node="node", log_level="error", data=data),
         clock=clock,
         storage=storage,
         seed=Seed(
@@ -107,7 +112,7 @@ async def _main(clock: LoopClock, seed: int, seconds: float, day: Day, spoken: f
         virtual = VirtualStation(
             identity,
             "ws://csms:9000/ocpp",
-            product_from(pics),
+            with_basic_authentication(product_from(pics)),
             StationStore(":memory:", dice),
             connect=connect,
             clock=clock,
