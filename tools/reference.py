@@ -230,12 +230,48 @@ def rest() -> str:
     return "\n".join(parts)
 
 
+def scenario_files() -> str:
+    """What may stand in a scenario file."""
+    import msgspec
+
+    from chargewright.station.deeds import DEEDS, summary
+    from chargewright.station.scenario import Condition, StationPlan
+
+    def rows(kind: Any) -> Iterator[tuple[str, ...]]:
+        properties = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
+        for field in msgspec.structs.fields(kind):
+            told = properties[field.encode_name]
+            described = next(
+                (each["description"] for each in (told, *told.get("anyOf", ())) if "description" in each), ""
+            )
+            if not described:
+                described = str(getattr(field.type, "__metadata__", (None,))[0].description)
+            default = "needed" if field.required else "" if field.default in (None, "") else f"`{field.default}`"
+            yield f"`{field.encode_name}`", default, described
+
+    head = ("field", "default", "meaning")
+    parts = [
+        "# Scenario files\n\nTOML with `description`, `seed`, any number of `[[station]]` and at least one `[[step]]`. "
+        "A step has `station` (where there are several)\nand either `do` with fields of what is done, or `wait_for` "
+        "and `within_seconds` (60 unless told).\n\nWhat can be done is the same in `chargewright station do` and the "
+        "[control API](station-openapi.json).\n",
+        "## `[[station]]`\n\n" + table(head, rows(StationPlan)),
+        "## `wait_for`\n\n" + table(head, rows(Condition)),
+    ]
+    for word, kind in DEEDS.items():
+        parts.append(
+            f"## `{word}`\n\n{summary(kind)}\n" + (f"\n{table(head, rows(kind))}" if kind.__struct_fields__ else "")
+        )
+    return "\n".join(parts)
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands.md": commands,
     "configuration-keys.md": configuration_keys,
     "events.md": events,
     "messages.md": messages,
     "rest.md": rest,
+    "scenario-files.md": scenario_files,
     "settings.md": settings,
     "state-machines.md": state_machines,
 }

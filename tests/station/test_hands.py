@@ -11,7 +11,8 @@ from chargewright.protocol.v16.core import ChargePointErrorCode
 from chargewright.station import deeds
 from chargewright.station.deeds import DEEDS, Deed
 from chargewright.station.hands import HandRefused, StationHands
-from chargewright.station.product import Product, Security
+from chargewright.station.hardware.firmware import InstallStep
+from chargewright.station.product import FirmwareManagement, Product, Security
 
 Story = Callable[[World, StationHands], Coroutine[Any, Any, Any]]
 
@@ -140,6 +141,36 @@ def test_a_product_without_stop_and_one_that_opens_its_outlet_late() -> None:
         await world.csms.expect("StartTransaction")
 
     tell(story, product(has_local_stop=False, locks_before_authorization=True))
+
+
+def test_a_connector_is_chosen_before_the_tag_where_the_product_wants_that() -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        for connector in (1, 2):
+            hands.do(deeds.PlugIn(connector=connector))
+        hands.do(deeds.PresentTag(id_tag="CARD"))
+        await asyncio.sleep(5)
+        assert world.csms.of("StartTransaction") == []
+        hands.do(deeds.SelectConnector(connector=2))
+        hands.do(deeds.PresentTag(id_tag="CARD"))
+        assert (await world.csms.expect("StartTransaction"))["connectorId"] == 2
+        hands.do(deeds.CutPower())
+        assert "return-power first" in refused(hands, deeds.SelectConnector(connector=1))
+
+    tell(story, product(SOCKET, DC_CABLE, requires_connector_selection=True))
+
+
+def test_firmware_is_made_to_fail_where_there_is_any() -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        for word, step in (("writing", InstallStep.WRITING), ("none", None)):
+            hands.do(deeds.BreakFirmware(step=word))
+            assert hands.virtual.firmware.failing is step
+
+    async def without(world: World, hands: StationHands) -> None:
+        assert "takes no firmware" in refused(hands, deeds.BreakFirmware(step="writing"))
+
+    management = FirmwareManagement(is_signed=False, downloads_during_transaction=False)
+    tell(story, product(firmware_management=management))
+    tell(without, product(firmware_management=None))
 
 
 def test_a_fault_stays_until_it_is_cleared_over_a_power_cut_too() -> None:

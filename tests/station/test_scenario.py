@@ -55,6 +55,12 @@ def test_what_comes_with_the_package_is_right_and_says_what_it_is(name: str) -> 
     assert scenario.name == name and scenario.description.endswith(".") and scenario.steps
 
 
+def test_the_scenario_in_the_documentation_is_right() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "play-a-scenario.md"
+    block = page.read_text().partition("```toml\n")[2].partition("```")[0]
+    assert len(read_scenario(block.encode(), "page", station_id="CW 1").steps) == 6
+
+
 def test_these_come_with_the_package() -> None:
     assert set(names()) >= {"first-charge", "ev-side-disconnect", "offline-transaction-with-power-cut"}
 

@@ -17,6 +17,7 @@ from chargewright.protocol.v16.core import ChargePointErrorCode
 
 __all__ = [
     "DEEDS",
+    "BreakFirmware",
     "BreakResets",
     "ChangeVehicle",
     "ClearFault",
@@ -33,6 +34,7 @@ __all__ = [
     "PressStop",
     "ReleaseEmergencyStop",
     "ReturnPower",
+    "SelectConnector",
     "SetClock",
     "SetConfiguration",
     "Tamper",
@@ -104,6 +106,12 @@ class PresentTag(Deed, frozen=True, tag="present-tag"):
         Annotated[int, msgspec.Meta(ge=1, description="The connector that is meant; absent: the station finds out.")]
         | None
     ) = None
+
+
+class SelectConnector(Deed, frozen=True, tag="select-connector"):
+    """Choose the connector that the next tag is for; the station forgets it after ConnectionTimeOut."""
+
+    connector: Connector
 
 
 class PressStop(Deed, frozen=True, tag="press-stop"):
@@ -187,6 +195,17 @@ class SetClock(Deed, frozen=True, tag="set-clock"):
     ]
 
 
+class BreakFirmware(Deed, frozen=True, tag="break-firmware"):
+    """Let installations of firmware fail at a step, or none any more."""
+
+    step: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^(none|checking|writing|starting)$", description="`checking`, `writing`, `starting` or `none`."
+        ),
+    ]
+
+
 class BreakResets(Deed, frozen=True, tag="break-resets"):
     """Let the next restarts of a Reset fail; with 0 they work again."""
 
@@ -205,6 +224,7 @@ DEEDS: Final[dict[str, type[Deed]]] = {
         ChangeVehicle,
         Unplug,
         PresentTag,
+        SelectConnector,
         PressStop,
         Fault,
         ClearFault,
@@ -219,6 +239,7 @@ DEEDS: Final[dict[str, type[Deed]]] = {
         NetworkUp,
         SetConfiguration,
         SetClock,
+        BreakFirmware,
         BreakResets,
         Tamper,
     )

@@ -16,6 +16,7 @@ from chargewright.station import deeds
 from chargewright.station.deeds import Deed
 from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
+from chargewright.station.hardware.firmware import InstallStep
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.product import Product
 from chargewright.station.snapshot import ConnectorSnapshot
@@ -89,6 +90,8 @@ class StationHands:
             deeds.SetConfiguration: self._set_configuration,
             deeds.SetClock: self._set_clock,
             deeds.BreakResets: self._break_resets,
+            deeds.BreakFirmware: self._break_firmware,
+            deeds.SelectConnector: self._select_connector,
             deeds.Tamper: self._tamper,
         }
 
@@ -176,6 +179,11 @@ class StationHands:
             self._connector(deed, deed.connector)
         self._need_power(deed)
         self.virtual.show_tag(deed.id_tag, deed.connector)
+
+    def _select_connector(self, deed: deeds.SelectConnector) -> None:
+        self._connector(deed, deed.connector)
+        self._need_power(deed)
+        self.virtual.station.select_connector(deed.connector)
 
     def _press_stop(self, deed: deeds.PressStop) -> None:
         if deed.connector is not None:
@@ -278,6 +286,11 @@ class StationHands:
         self._need_power(deed)
         clock = self.virtual.clock
         clock.set(clock.now() + timedelta(seconds=deed.ahead_seconds))
+
+    def _break_firmware(self, deed: deeds.BreakFirmware) -> None:
+        if self.product.firmware_management is None:
+            raise self._refused(deed, "this product takes no firmware", "choose another PICS")
+        self.virtual.firmware.failing = None if deed.step == "none" else InstallStep(deed.step)
 
     def _break_resets(self, deed: deeds.BreakResets) -> None:
         self.virtual.restarter.failures = deed.times
