@@ -187,11 +187,17 @@ class Life:
         # Another one may follow soon, in the middle of putting things right.
         self.database.cut_at = self.database.steps + self.cut_again if self.cut_again else 0
         self.cut_again = 0
-        if self._running.done():
+        has_ended = self._running.done()
+        try:
             self.virtual.return_power()
+        except PowerCut:
+            # Cut again while the station was being made: nothing of it has lived yet.
+            self.cuts += 1
+            self.database.revive()
+            self.database.cut_at = 0
+            self.virtual.return_power()
+        if has_ended:
             self._running = self._run()
-        else:
-            self.virtual.return_power()
 
     async def close(self) -> None:
         """The end; nothing may be left running."""
