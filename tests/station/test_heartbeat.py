@@ -2,7 +2,9 @@
 
 import asyncio
 
-from tests.station.world import World, car, live
+from tests.station.world import World, car, live, product
+
+from chargewright.station.product import Bounds
 
 
 def beats(world: World) -> list[float]:
@@ -57,3 +59,16 @@ def test_it_is_quiet_while_the_line_is_down() -> None:
         assert len(beats(world)) >= 2
 
     live(main)
+
+
+def test_a_product_whose_least_interval_is_0_takes_it_and_beats_once_a_day_only() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        assert await world.change("HeartbeatInterval", "0") == "Accepted"
+        await asyncio.sleep(3 * 86_400 + 10)
+        assert len(beats(world)) == 3
+        await world.change("HeartbeatInterval", "1000")
+        await asyncio.sleep(3500)
+        assert len(beats(world)) == 6
+
+    live(main, product(bounds={"HeartbeatInterval": Bounds(0, None)}))

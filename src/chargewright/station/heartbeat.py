@@ -1,5 +1,6 @@
 """Heartbeat: a sign of life when nothing else was said for a while, and the time at least once a day (§4.6)."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -42,21 +43,29 @@ class Heartbeat:
 
     def _schedule(self) -> None:
         now = self._context.clock.monotonic()
-        interval = self._context.configuration.integer("HeartbeatInterval")
+        interval = self._interval()
         silence_ends = self._last_sent() + interval
-        day_ends = self._last_beat + max(interval, LONGEST_SILENCE_SECONDS)
+        day_ends = self._last_beat + self._day(interval)
         self._timer = self._context.call_later(max(0.001, min(silence_ends, day_ends) - now), self._due)
 
     def _due(self) -> None:
         self._timer = None
         now = self._context.clock.monotonic()
-        interval = self._context.configuration.integer("HeartbeatInterval")
+        interval = self._interval()
         is_silent = now >= self._last_sent() + interval
-        if is_silent or now >= self._last_beat + max(interval, LONGEST_SILENCE_SECONDS):
+        if is_silent or now >= self._last_beat + self._day(interval):
             self.beat()
-            self._timer = self._context.call_later(interval, self._due)
+            self._timer = self._context.call_later(min(interval, self._day(interval)), self._due)
         else:
             self._schedule()
+
+    def _interval(self) -> float:
+        """Seconds; infinite where HeartbeatInterval is 0, as some products let it be: no sign of life is wanted."""
+        return self._context.configuration.integer("HeartbeatInterval") or math.inf
+
+    @staticmethod
+    def _day(interval: float) -> float:
+        return LONGEST_SILENCE_SECONDS if math.isinf(interval) else max(interval, LONGEST_SILENCE_SECONDS)
 
     async def _beat(self, is_triggered: bool) -> None:
         try:

@@ -99,6 +99,12 @@ def _integer(name: str, least: int) -> Check:
     return check
 
 
+def _heartbeat_interval(value: str, product: Product) -> str | None:
+    # §9.1.10 gives 0 no meaning: it is taken where the maker names it as the least, and means none.
+    least = 0 if product.bounds.get("HeartbeatInterval", Bounds()).least == 0 else 1
+    return _integer("HeartbeatInterval", least)(value, product)
+
+
 def _fixed(value: str) -> Default:
     return lambda product: value
 
@@ -228,7 +234,7 @@ KEYS: Final[tuple[Key, ...]] = (
         ),
         exists=_has_smart_charging,
     ),
-    _number("HeartbeatInterval", 300, 1),
+    Key("HeartbeatInterval", _fixed("300"), _heartbeat_interval),
     Key("LocalAuthListEnabled", _fixed("true"), _boolean, exists=_has_local_list),
     Key("LocalAuthListMaxLength", _local_list_bound("max_entries"), exists=_has_local_list),
     Key(
