@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 from websockets.asyncio.server import serve
 from websockets.http11 import Request, Response
+
+from chargewright.cli.station import station_app
 
 MASTER_KEY = "a master key that is long enough"
 
@@ -145,7 +148,6 @@ async def test_a_central_system_that_takes_nobody(tmp_path: Path) -> None:
         (("--count", "3", "--behaviour", "nowhere"), "depot, public, storm"),
         (("--count", "3", "--pics", ","), "--pics"),
         (("--count", "3", "--pics", "nowhere"), "nowhere"),
-        (("--count", "3", "--csms", "http://a"), "CSMS URL"),
         (("--count", "3", "--log-level", "loud"), "--log-level"),
         (("--count", "3", "--password-env", "NO_SUCH_VARIABLE"), "NO_SUCH_VARIABLE"),
         (("--count", "3", "--password-env", "SHORT"), "32 to 40 hexadecimal digits"),
@@ -153,11 +155,21 @@ async def test_a_central_system_that_takes_nobody(tmp_path: Path) -> None:
         (("--count", "3", "--master-key-env", "SHORT", "--master-key-file", "x"), "only one of --master-key-env"),
     ],
 )
-async def test_a_wrong_setting_is_named(arguments: tuple[str, ...], named: str) -> None:
-    csms = () if "--csms" in arguments else ("--csms", "ws://127.0.0.1:1")
-    code, _, err = await ended(await fleet(*arguments, *csms, SHORT="top-secret"))
-    assert code == 2
-    assert named in err and "top-secret" not in err
+def test_a_wrong_setting_is_named(arguments: tuple[str, ...], named: str) -> None:
+    command = ["fleet", *arguments, "--csms", "ws://127.0.0.1:1"]
+    told = CliRunner().invoke(station_app, command, env={"SHORT": "top-secret"})
+    assert told.exit_code == 2
+    assert named in told.stderr and "top-secret" not in told.output
+
+
+def test_a_central_system_must_be_named() -> None:
+    told = CliRunner().invoke(station_app, ["fleet", "--count", "3"])
+    assert told.exit_code == 2 and "--csms" in told.stderr
+
+
+async def test_an_impossible_url_ends_the_fleet_at_once() -> None:
+    code, _, err = await ended(await fleet("--count", "3", "--csms", "http://a"))
+    assert code == 2 and "CSMS URL" in err
 
 
 async def test_too_few_open_files_are_told_with_the_numbers() -> None:

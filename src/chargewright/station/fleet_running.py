@@ -110,10 +110,12 @@ def run_fleet(
     `tell` gets the figures of each second, `finish` the result. 0 nothing was lost, 1 something was, 2 a setting is
     wrong, 4 the data directory cannot be used, 5 the central system never accepted any station.
     """
-    configure_log(settings.log_level)
     try:
+        plan = _plan(settings)
+        raise_file_limit(settings.count)
+        configure_log(settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            result = runner.run(_live(settings, tell))
+            result = runner.run(_live(settings, plan, tell))
     except ConfigurationError as error:
         return _failed(2, error)
     except (StationStoreError, OSError) as error:
@@ -150,9 +152,9 @@ def _products(settings: FleetSettings) -> tuple[Product, ...]:
     return tuple(product_from(name) for name in settings.pics)
 
 
-async def _live(settings: FleetSettings, tell: Callable[[FleetFigures], None]) -> FleetResult:
+def _plan(settings: FleetSettings) -> FleetPlan:
     _check(settings)
-    plan = FleetPlan(
+    return FleetPlan(
         count=settings.count,
         products=_products(settings),
         csms_url=settings.csms_url,
@@ -162,8 +164,10 @@ async def _live(settings: FleetSettings, tell: Callable[[FleetFigures], None]) -
         speed=settings.speed,
         password_of=settings.password_of,
     )
+
+
+async def _live(settings: FleetSettings, plan: FleetPlan, tell: Callable[[FleetFigures], None]) -> FleetResult:
     connect = implementation(settings.transport).connect
-    raise_file_limit(settings.count)
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         if settings.data is None:
