@@ -82,13 +82,51 @@ class CentralSystem(ChargePoint):  # type: ignore[misc]  # the library has no ty
         self.saw("StopTransaction", payload)
         return call_result.StopTransaction()
 
+    @on("DataTransfer")
+    def on_data_transfer(self, **payload: Any) -> Any:
+        self.saw("DataTransfer", payload)
+        return call_result.DataTransfer(status="UnknownVendorId")
+
+    @on("FirmwareStatusNotification")
+    def on_firmware_status(self, **payload: Any) -> Any:
+        self.saw("FirmwareStatusNotification", payload)
+        return call_result.FirmwareStatusNotification()
+
+    @on("SignedFirmwareStatusNotification")
+    def on_signed_firmware_status(self, **payload: Any) -> Any:
+        self.saw("SignedFirmwareStatusNotification", payload)
+        return call_result.SignedFirmwareStatusNotification()
+
+    @on("DiagnosticsStatusNotification")
+    def on_diagnostics_status(self, **payload: Any) -> Any:
+        self.saw("DiagnosticsStatusNotification", payload)
+        return call_result.DiagnosticsStatusNotification()
+
+    @on("LogStatusNotification")
+    def on_log_status(self, **payload: Any) -> Any:
+        self.saw("LogStatusNotification", payload)
+        return call_result.LogStatusNotification()
+
+    @on("SecurityEventNotification")
+    def on_security_event(self, **payload: Any) -> Any:
+        self.saw("SecurityEventNotification", payload)
+        return call_result.SecurityEventNotification()
+
+    @on("SignCertificate")
+    def on_sign_certificate(self, **payload: Any) -> Any:
+        self.saw("SignCertificate", payload)
+        return call_result.SignCertificate(status="Accepted")
+
 
 @asynccontextmanager
 async def charging_station(
-    transport: str, name: str, store: StationStore
+    transport: str, name: str, store: StationStore, systems: asyncio.Queue[CentralSystem] | None = None
 ) -> AsyncIterator[tuple[VirtualStation, CentralSystem]]:
-    """A virtual station that is connected to a central system; both are ended afterwards."""
-    systems: asyncio.Queue[CentralSystem] = asyncio.Queue()
+    """A virtual station that is connected to a central system; both are ended afterwards.
+
+    `systems` gets one for each connection after the first.
+    """
+    systems = asyncio.Queue() if systems is None else systems
 
     async def accept(connection: ServerConnection) -> None:
         assert connection.request is not None
@@ -109,11 +147,11 @@ async def charging_station(
             random=Random(1),
             delay_seconds=lambda attempt, random: 0.05,
         )
-        life = asyncio.create_task(virtual.station.run())
+        life = asyncio.create_task(virtual.run())
         try:
             yield virtual, await asyncio.wait_for(systems.get(), 20)
         finally:
-            await virtual.station.close()
+            await virtual.close()
             await asyncio.wait_for(life, 20)
 
 
@@ -169,7 +207,7 @@ async def test_it_is_started_and_stopped_remotely(tmp_path: Path) -> None:
             assert "NumberOfConnectors" in {item["key"] for item in configuration.configuration_key}
             unlocked = await system.call(call.UnlockConnector(connector_id=2))
             assert unlocked.status == "NotSupported"
-            assert (await system.call(call.ClearCache())).status == "Rejected"
+            assert (await system.call(call.ClearCache())).status == "Accepted"
             triggered = await system.call(call.TriggerMessage(requested_message="MeterValues", connector_id=2))
             assert triggered.status == "Accepted"
             await system.expect("MeterValues")
