@@ -112,7 +112,8 @@ class StationDatabase:
     ) -> None:
         self.path = str(path)
         self.commits = 0
-        self._call_later = call_later
+        # In memory nothing is ever more durable than it is at once: to gather changes would only cost time.
+        self._call_later = None if self.path == ":memory:" else call_later
         self._depth = 0
         self._timer: Timer | None = None
         self._waiting: list[Callable[[], None]] = []
@@ -222,11 +223,13 @@ class StationDatabase:
 
     def write(self, statement: str, parameters: Sequence[object] = ()) -> int:
         """One change; returns the row id of what was inserted."""
-        self._begin()
-        cursor = self._db.execute(statement, parameters)
         if not self._depth and not self.is_shared:
-            self.commit()
-        return cursor.lastrowid or 0
+            # By itself a statement is a transaction of its own, without two more that say so.
+            cursor = self._db.execute(statement, parameters)
+            self.commits += 1
+            return cursor.lastrowid or 0
+        self._begin()
+        return self._db.execute(statement, parameters).lastrowid or 0
 
     def write_many(self, statement: str, parameters: Iterator[Sequence[object]]) -> None:
         """One statement for many rows, all or none."""
