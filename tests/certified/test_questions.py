@@ -6,7 +6,7 @@ import pytest
 from tests.certified.claims import Claim, Scenario, claims_of
 from tests.certified.wire import TAG, begin, charged_wh, end, told_value
 from tests.station.test_signed_firmware import CONTENT, MAKER, SIGNER, sign
-from tests.station.world import World, car
+from tests.station.world import World
 
 from chargewright.pki.authorities import make_authority
 from chargewright.pki.certificates import pem
