@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bench.results import Result, bounded
 from bench.servers import ROOT, STOP_SECONDS, Server, chargewright_server
+from bench.stations import PASSWORD_HEX
 
 SECTION = "fleet"
 # The first hundred pay for what is loaded and allocated once.
@@ -30,12 +31,13 @@ LOAD_SECONDS = 20
 LOAD_SPEED = 30
 NOBODY = "[arrivals]\nper_hour = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
 BUSY = NOBODY.replace("0,", "12,").replace("0]", "12]") + "[charging]\nstay_minutes = [2, 6]\n"
-ACCEPT_ALL = ("--unknown-stations", "accept", "--unknown-id-tags", "accept")
+ANY_TAG = ("--unknown-id-tags", "accept")
+KEY_VARIABLE = "CHARGEWRIGHT_BENCH_KEY"
 
 
 def idle_kib(count: int, pics: str) -> float:
     """Connect `count` stations that nobody visits, and divide the growth of their process."""
-    with chargewright_server(0, *ACCEPT_ALL) as server, tempfile.TemporaryDirectory() as folder:
+    with chargewright_server(count + 1, *ANY_TAG) as server, tempfile.TemporaryDirectory() as folder:
         behaviour = Path(folder) / "nobody.toml"
         behaviour.write_text(NOBODY + "[connect]\nstations_per_second = 150\n")
         resident = [
@@ -68,7 +70,7 @@ def _resident_bytes(server: Server, count: int, pics: str, behaviour: Path, data
 
 def load() -> dict[str, float]:
     """A fleet whose drivers come and go all the time; what it said, wrote and committed."""
-    with chargewright_server(0, *ACCEPT_ALL) as server, tempfile.TemporaryDirectory() as folder:
+    with chargewright_server(LOAD_STATIONS + 1, *ANY_TAG) as server, tempfile.TemporaryDirectory() as folder:
         behaviour = Path(folder) / "busy.toml"
         behaviour.write_text(BUSY)
         arguments = [
@@ -111,7 +113,10 @@ def load() -> dict[str, float]:
 
 
 def _command(server: Server, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "chargewright.cli.main", "station", "fleet", "--csms", server.url, *arguments]
+    # The stations that the server's seed file names, with the password that it gives them all.
+    os.environ[KEY_VARIABLE] = PASSWORD_HEX
+    known = ("--prefix", "BENCH", "--password-env", KEY_VARIABLE)
+    return [sys.executable, "-m", "chargewright.cli.main", "station", "fleet", "--csms", server.url, *known, *arguments]
 
 
 def run(count: int, console: Console) -> list[Result]:
