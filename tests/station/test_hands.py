@@ -5,8 +5,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from msgspec import structs
+from tests.station.test_security import SECURITY
 from tests.station.world import DC_CABLE, SOCKET, World, live, product
 
+from chargewright.pki.authorities import make_authority
 from chargewright.protocol.v16.core import ChargePointErrorCode
 from chargewright.station import deeds
 from chargewright.station.deeds import DEEDS, Deed
@@ -287,6 +290,34 @@ def test_tampering_is_a_security_event(capsys: pytest.CaptureFixture[str]) -> No
     )
     tell(story, product(security=security))
     assert "TamperDetectionActivated" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("can_be_last", [True, False])
+def test_the_makers_service_removes_certificates(can_be_last: bool) -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        assert "there is no certificate" in refused(hands, deeds.RemoveCertificate())
+        now = world.clock.now()
+        authority = make_authority("Root", now)
+        store = world.virtual.station.security.store
+        for serial in ("OLD", "NEW"):
+            own = authority.client("Example", serial, now)
+            store.put_own(own.chain_pem, own.key_pem)
+        hands.do(deeds.RemoveCertificate())
+        assert len(store.own()) == 1
+        if can_be_last:
+            hands.do(deeds.RemoveCertificate())
+            assert store.own() == []
+        else:
+            assert "cannot be removed" in refused(hands, deeds.RemoveCertificate())
+
+    tell(story, product(security=structs.replace(SECURITY, removes_last_station_certificate=can_be_last)))
+
+
+def test_a_product_without_certificates_has_none_to_remove() -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        assert "no security extension" in refused(hands, deeds.RemoveCertificate())
+
+    tell(story)
 
 
 @pytest.mark.parametrize("number", [3, 99])

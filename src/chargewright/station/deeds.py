@@ -33,6 +33,7 @@ __all__ = [
     "PresentTag",
     "PressStop",
     "ReleaseEmergencyStop",
+    "RemoveCertificate",
     "ReturnPower",
     "SelectConnector",
     "SetClock",
@@ -216,6 +217,10 @@ class Tamper(Deed, frozen=True, tag="tamper"):
     """Open the housing: the station notes the security event TamperDetectionActivated."""
 
 
+class RemoveCertificate(Deed, frozen=True, tag="remove-certificate"):
+    """Remove the newest certificate of the station, as its maker's service can; DeleteCertificate cannot."""
+
+
 # Every deed by its word, in the order in which help pages list them.
 DEEDS: Final[dict[str, type[Deed]]] = {
     str(kind.__struct_config__.tag): kind
@@ -242,6 +247,7 @@ DEEDS: Final[dict[str, type[Deed]]] = {
         BreakFirmware,
         BreakResets,
         Tamper,
+        RemoveCertificate,
     )
 }
 

@@ -93,6 +93,7 @@ class StationHands:
             deeds.BreakFirmware: self._break_firmware,
             deeds.SelectConnector: self._select_connector,
             deeds.Tamper: self._tamper,
+            deeds.RemoveCertificate: self._remove_certificate,
         }
 
     def do(self, deed: Deed) -> None:
@@ -301,7 +302,13 @@ class StationHands:
             raise self._refused(
                 deed, "this product has no security extension, which knows such events", "choose another PICS"
             )
-        self.virtual.station.tampered_with()
+        self.virtual.station.security.tampered_with()
+
+    def _remove_certificate(self, deed: deeds.RemoveCertificate) -> None:
+        self._need_power(deed)
+        reason = self.virtual.station.security.remove_certificate()
+        if reason is not None:
+            raise self._refused(deed, reason, "see `chargewright station show`, or choose another PICS")
 
     # Inside.
 

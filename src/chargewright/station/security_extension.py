@@ -14,6 +14,7 @@ from chargewright.station.context import Answer, Context, Serve
 from chargewright.station.extended_trigger import ExtendedTrigger, ExtendedTriggers
 from chargewright.station.security import SecurityEvents
 from chargewright.station.security_profile import Access, Provisioning, SecurityProfiles
+from chargewright.transport.security_profile import SecurityProfile
 
 __all__ = ["SecurityExtension"]
 
@@ -35,6 +36,7 @@ class SecurityExtension:
         send: Callable[[str, Message], None],
         renew: Callable[[], None],
     ) -> None:
+        self._context = context
         self.events: Final = SecurityEvents(context, send)
         self.store: Final = CertificateStore(context.store)
         self.profiles: Final = SecurityProfiles(context, self.store, given, configuration.set, renew)
@@ -68,6 +70,27 @@ class SecurityExtension:
     def received_nonsense(self, what: str) -> None:
         """The CSMS sent something that is no OCPP message."""
         self.events.note(SecurityEvent.INVALID_MESSAGES, what)
+
+    def tampered_with(self) -> None:
+        """Somebody opens the housing (security whitepaper §8)."""
+        self.events.note(SecurityEvent.TAMPER_DETECTION_ACTIVATED)
+
+    def remove_certificate(self) -> str | None:
+        """Forget the newest certificate of the station by its maker's own means, which are not DeleteCertificate
+        (M04.FR.06); returns the reason where that cannot be."""
+        security = self._context.product.security
+        if security is None:
+            return "this product has no security extension, and no certificates"
+        own = self.store.own()
+        if not own:
+            return "there is no certificate"
+        if len(own) == 1 and not security.removes_last_station_certificate:
+            return "the last certificate of this product cannot be removed (AQ-3)"
+        if self.profiles.current is SecurityProfile.TLS_CLIENT_CERTIFICATE and len(own) == 1:
+            return "the station connects with it: its security profile is 3"
+        self.store.remove_own(own[0])
+        self.events.note(SecurityEvent.RECONFIGURATION_OF_SECURITY_PARAMETERS, "a certificate was removed")
+        return None
 
     async def open(self, connect: Callable[[Access], Awaitable[Opened]]) -> Opened:
         """Connect in the way that is due, or in the next where that one fails; raises what `connect` raises."""

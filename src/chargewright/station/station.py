@@ -16,7 +16,6 @@ from chargewright.protocol.v16.core import (
     ConfigurationStatus,
     Reason,
 )
-from chargewright.protocol.v16.security_events import SecurityEvent
 from chargewright.rpc.connection import RpcConnection
 from chargewright.station.blocks import Blocks, Ways
 from chargewright.station.boot import Permission, Registration
@@ -30,6 +29,7 @@ from chargewright.station.housing import watch
 from chargewright.station.line import Line
 from chargewright.station.link import Link, read_tolerantly
 from chargewright.station.product import Product
+from chargewright.station.security_extension import SecurityExtension
 from chargewright.station.security_profile import Provisioning
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, connector_snapshot
 from chargewright.station.station_clock import StationClock
@@ -240,9 +240,10 @@ class Station:
         request = ChangeConfigurationRequest(key=key, value=value)
         return self._configuration.change_configuration(request).status
 
-    def tampered_with(self) -> None:
-        """Somebody opens the housing (security whitepaper §8)."""
-        self._context.note_security_event(SecurityEvent.TAMPER_DETECTION_ACTIVATED)
+    @property
+    def security(self) -> SecurityExtension:
+        """Its events and certificates."""
+        return self._blocks.security
 
     def set_warning(self, connector_id: int, error_code: ChargePointErrorCode) -> None:
         """Something is wrong that keeps nobody from charging (§4.9), `NO_ERROR`: not any more. 0 is the station."""
