@@ -43,6 +43,19 @@ async def charge(world: World, hands: StationHands, connector: int = 1, count: i
     await asyncio.sleep(60)
 
 
+@pytest.mark.parametrize("efficiency_percent", [50.0, 92.0, 100.0])
+def test_what_is_lost_between_outlet_and_battery_is_paid_for(efficiency_percent: float) -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        vehicle = {"capacity_wh": 10_001.0, "soc_percent": 20, "target_soc_percent": 30}
+        hands.do(deeds.PlugIn(connector=1, efficiency_percent=efficiency_percent, **vehicle))
+        hands.do(deeds.PresentTag(id_tag="CARD", connector=1))
+        await asyncio.sleep(3600)
+        energy_wh = hands.state().connectors[0].transaction_energy_wh
+        assert energy_wh == int(1000.1 / efficiency_percent * 100)
+
+    tell(story)
+
+
 def status(hands: StationHands, connector: int = 1) -> str | None:
     return hands.state().connectors[connector - 1].status
 

@@ -69,6 +69,9 @@ class PlugIn(Deed, frozen=True, tag="plug-in"):
         float, msgspec.Meta(gt=0, description="Most that its onboard charger takes on each phase, in A (AC).")
     ] = 16.0
     dc_power_w: Annotated[float, msgspec.Meta(gt=0, description="Most that its battery takes, in W.")] = 100_000.0
+    efficiency_percent: Annotated[
+        float, msgspec.Meta(gt=0, le=100, description="How much of the energy from an AC outlet reaches its battery.")
+    ] = 92.0
 
 
 class ChangeVehicle(Deed, frozen=True, tag="change-vehicle"):

@@ -129,6 +129,7 @@ class StationHands:
                 battery,
                 phases=deed.phases,
                 max_current_a=deed.max_current_a,
+                efficiency=deed.efficiency_percent / 100,
                 target_soc=deed.target_soc_percent / 100,
             ),
         )
