@@ -60,9 +60,9 @@ async def dc_support(claim: Claim, world: World) -> None:
     assert any(energy_wh > DC_AT_LEAST_WH for energy_wh in await _in_an_hour(world)) is claim.is_yes
 
 
-async def _hours_on_phases(world: World) -> list[int]:
-    """Energy of an hour at connector 1 under a limit for 1, 2 and 3 phases: 10 A on AC, 6 kW on DC."""
-    is_dc = world.product.outlets[0].is_dc
+async def _hours_on_phases(world: World, connector: int = 1) -> list[int]:
+    """Energy of an hour at a connector under a limit for 1, 2 and 3 phases: 10 A on AC, 6 kW on DC."""
+    is_dc = world.product.outlets[connector - 1].is_dc
     energies = []
     for phases in (1, 2, 3):
         period = {"startPeriod": 0, "limit": 6000.0 if is_dc else 10.0, "numberPhases": phases}
@@ -73,9 +73,9 @@ async def _hours_on_phases(world: World) -> list[int]:
             "chargingProfileKind": "Relative",
             "chargingSchedule": {"chargingRateUnit": "W" if is_dc else "A", "chargingSchedulePeriod": [period]},
         }
-        answer = await world.csms.call("SetChargingProfile", connectorId=1, csChargingProfiles=profile)
+        answer = await world.csms.call("SetChargingProfile", connectorId=connector, csChargingProfiles=profile)
         assert answer == {"status": "Accepted"}
-        energies.append(await charged_wh(world))
+        energies.append(await charged_wh(world, connector))
     return energies
 
 
@@ -168,6 +168,12 @@ async def connector(claim: Claim, world: World) -> None:
     for phases in () if is_dc else claim.cells["phases"].numbers:
         vehicle = car(capacity_wh=200_000.0, phases=phases, max_current_a=10.0)
         assert await charged_wh(world, number, vehicle) == pytest.approx(ONBOARD_WH * phases, abs=2)
+    if not is_dc and claim.station in CERTIFIED:
+        energies = dict(zip((1, 2, 3), await _hours_on_phases(world, number), strict=True))
+        used = {
+            phases for phases, energy_wh in energies.items() if energy_wh == pytest.approx(ONBOARD_WH * phases, abs=2)
+        }
+        assert used == set(claim.cells["phases"].numbers)
     if is_dc:
         assert await charged_wh(world, number, _weak_onboard_charger()) > DC_AT_LEAST_WH
     start = await begin(world, number)
