@@ -143,7 +143,7 @@ async def secure_updates(claim: Claim, world: World) -> None:
     }
     answer = await world.csms.call("SignedUpdateFirmware", requestId=1, firmware=firmware)
     if not claim.is_yes:
-        assert answer[0] == "NotSupported"
+        assert isinstance(answer, list) and answer[0] == "NotSupported"
         answer = await world.csms.call("UpdateFirmware", location=firmware["location"], retrieveDate=now)
         assert answer == {}
         await world.csms.expect("BootNotification", 2)
