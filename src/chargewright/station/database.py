@@ -208,17 +208,20 @@ class StationDatabase:
                 self._depth -= 1
             return
         self._begin()
-        self._db.execute("SAVEPOINT change")
+        if self.is_shared:
+            # A part of what is gathered, which may go on without it.
+            self._db.execute("SAVEPOINT change")
         self._depth = 1
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK TO change")
+            self._db.execute("ROLLBACK TO change" if self.is_shared else "ROLLBACK")
             raise
         finally:
             self._depth = 0
-            self._db.execute("RELEASE change")
-            if not self.is_shared:
+            if self.is_shared:
+                self._db.execute("RELEASE change")
+            else:
                 self.commit()
 
     def write(self, statement: str, parameters: Sequence[object] = ()) -> int:

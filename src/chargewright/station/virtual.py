@@ -224,6 +224,7 @@ class VirtualStation:
             resolution_wh=product.meter_resolution_wh,
             voltage_v=product.nominal_voltage_v,
             frequency_hz=product.mains_frequency_hz,
+            keeps_by_itself=self._store.path != ":memory:",
         )
 
     def tell(self) -> None:

@@ -274,3 +274,20 @@ def test_nothing_flows_back_and_the_meter_says_so() -> None:
     reading = connector.read()
     assert (reading.export_wh, reading.power_export_w, reading.currents_export_a) == (0, 0.0, (0.0, 0.0, 0.0))
     assert reading.power_factor == 1.0 and reading.reactive_power_import_var == 0.0
+
+
+@pytest.mark.parametrize("keeps_by_itself", [True, False])
+def test_the_register_is_kept_while_energy_flows_where_that_is_of_use(keeps_by_itself: bool) -> None:
+    timers = Timers()
+    kept: list[float] = []
+    outlet = Outlet(phases=3, max_power_w=22_080.0, max_current_a=32.0, has_fixed_cable=True)
+    connector = SimulatedConnector(
+        outlet, timers.clock, timers.call_later, keep=kept.append, keeps_by_itself=keeps_by_itself
+    )
+    connector.plug(Vehicle(Battery(60_000.0, 0.2, max_power_w=100_000.0)))
+    connector.offer(amperes(32.0))
+    connector.close(lambda done: None)
+    timers.pass_time(60.0)
+    assert bool(kept) is keeps_by_itself
+    reading = connector.read()
+    assert reading.register_wh > 0 and kept[-1] >= reading.register_wh

@@ -52,7 +52,8 @@ class SimulatedConnector:
     """One simulated connector. `hardware` is what the station sees; `plug`, `unplug` and the like are the hands.
 
     `register_wh` is where the meter stood when power was cut; `keep` is called with the register before any reading
-    leaves, and must make it durable, as the memory of a real meter is.
+    leaves, and must make it durable, as the memory of a real meter is. `keeps_by_itself`: now and then while energy
+    flows, too, so that little is forgotten when the process is killed; of no use where nothing outlives it.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class SimulatedConnector:
         voltage_v: float = GRID_VOLTAGE_V,
         frequency_hz: float = GRID_FREQUENCY_HZ,
         hold_seconds: float | None = None,
+        keeps_by_itself: bool = True,
     ) -> None:
         self.outlet = outlet
         self.hold_seconds = hold_seconds
@@ -85,6 +87,7 @@ class SimulatedConnector:
         self._last = clock.monotonic()
         self._wake: Timer | None = None
         self._keeping: Timer | None = None
+        self._keeps_by_itself = keeps_by_itself
         self._delays = delays
         self._resolution_wh = resolution_wh
         self._voltage_v = voltage_v
@@ -190,7 +193,7 @@ class SimulatedConnector:
         self._advance()
         self._is_closed = True
         self.hold()
-        if self._keeping is None:
+        if self._keeping is None and self._keeps_by_itself:
             self._keeping = self._call_later(KEEP_SECONDS, self._keep_on)
         self._settle()
         done(True)
