@@ -238,8 +238,10 @@ async def charge_profile_max_stack_level(claim: Claim, world: World) -> None:
     await world.boot()
     most: int = claim.value
     assert await told_value(world, "ChargeProfileMaxStackLevel") == str(most)
+    # Both limits at once: each level with as many periods as one schedule may have.
+    periods = int(await told_value(world, "ChargingScheduleMaxPeriods") or 0)
     for number, level in enumerate(sorted({0, 1, most - 1, most}), start=1):
-        assert await _install(world, number, level, 1) == {"status": "Accepted"}
+        assert await _install(world, number, level, periods) == {"status": "Accepted"}
     for level in (most + 1, most + 100_000):
         assert await _install(world, 99, level, 1) == {"status": "Rejected"}
     answer = await world.csms.call("ClearChargingProfile", connectorId=1, stackLevel=most)
