@@ -14,6 +14,7 @@ TESTS = Path(__file__).parent
 # Source files without a test file of their own, each with the reason.
 WITHOUT_TEST = {
     "cli/main.py": "mounts the commands; every command is run as a process by its own test",
+    "cli/station_options.py": "options as types; held by test_station.py and test_station_fleet.py",
     "transport/connection.py": "Protocols and plain data; held by tests/transport/test_conformance.py",
     "csms/storage/base.py": "Protocols and records; held by tests/csms/storage/test_suite.py",
     "csms/storage/records.py": "records as plain data; held by tests/csms/storage/test_suite.py",

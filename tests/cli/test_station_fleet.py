@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from tests.station.csms_process import central_system as every_action_answered
 from typer.testing import CliRunner
 from websockets.asyncio.server import serve
 from websockets.http11 import Request, Response
@@ -144,8 +146,12 @@ async def test_a_central_system_that_takes_nobody(tmp_path: Path) -> None:
         (("--count", "3", "--prefix", "a/b"), "--prefix: 'a/b'"),
         (("--count", "3", "--speed", "0"), "--speed: 0.0"),
         (("--count", "3", "--drain", "0"), "--drain: 0.0"),
+        (("--count", "3", "--control", "127.0.0.1:0"), "--control-token-file with a token of yours"),
+        (("--count", "3", "--control", "here", "--data", "{data}"), "--control: 'here'"),
+        (("--count", "3", "--timing", "certificate"), "the measured times of a certificate"),
+        (("--count", "3", "--hardware-delay", "soul=1"), "--hardware-delay: 'soul=1'"),
         (("--count", "3", "--for", "nan"), "--for: nan"),
-        (("--count", "3", "--behaviour", "nowhere"), "depot, public, storm"),
+        (("--count", "3", "--behaviour", "nowhere"), "depot, nobody, public, storm"),
         (("--count", "3", "--pics", ","), "--pics"),
         (("--count", "3", "--pics", "nowhere"), "nowhere"),
         (("--count", "3", "--log-level", "loud"), "--log-level"),
@@ -155,8 +161,8 @@ async def test_a_central_system_that_takes_nobody(tmp_path: Path) -> None:
         (("--count", "3", "--master-key-env", "SHORT", "--master-key-file", "x"), "only one of --master-key-env"),
     ],
 )
-def test_a_wrong_setting_is_named(arguments: tuple[str, ...], named: str) -> None:
-    command = ["fleet", *arguments, "--csms", "ws://127.0.0.1:1"]
+def test_a_wrong_setting_is_named(arguments: tuple[str, ...], named: str, tmp_path: Path) -> None:
+    command = ["fleet", *(text.format(data=tmp_path) for text in arguments), "--csms", "ws://127.0.0.1:1"]
     told = CliRunner().invoke(station_app, command, env={"SHORT": "top-secret"})
     assert told.exit_code == 2
     assert named in told.stderr and "top-secret" not in told.output
@@ -183,3 +189,59 @@ async def test_too_few_open_files_are_told_with_the_numbers() -> None:
     code, _, err = await ended(process)
     assert code == 2
     assert "1000 stations need 1064 open files" in err and "may have 256" in err and "at most 192" in err
+
+
+async def do(*arguments: str) -> tuple[int, dict[str, Any], str]:
+    """`chargewright station …` in this process, beside the loop; its JSON where it told some."""
+    told = await asyncio.to_thread(CliRunner().invoke, station_app, list(arguments))
+    return told.exit_code, json.loads(told.stdout) if told.stdout.startswith("{") else {}, told.stderr
+
+
+async def test_a_charge_by_hand_at_one_station_of_many(tmp_path: Path) -> None:
+    where = ("--data", str(tmp_path))
+    arguments = ("--count", "3", "--behaviour", "nobody", *where, "--control", "127.0.0.1:0", "--json")
+    async with every_action_answered() as csms:
+        running = await fleet(*arguments, "--csms", csms.url, "--hardware-delay", "lock=0.01")
+        try:
+            # One after another, so the third has told of its connector last.
+            for _ in range(3 * 2):
+                await csms.expect("StatusNotification")
+            notice = tmp_path / "fleet.control.json"
+            assert stat.S_IMODE(notice.stat().st_mode) == 0o600
+            told = json.loads(notice.read_bytes())
+            code, out, err = await ended(
+                await chargewright("station", "do", "CW-F-00002", "plug-in", "--connector", "1", "--json", *where)
+            )
+            assert (code, err) == (0, "") and json.loads(out)["connectors"][0]["status"] == "Preparing"
+            assert (await do("do", "CW-F-00002", "present-tag", "--id-tag", "MY-CARD", *where))[0] == 0
+            await csms.expect("StartTransaction")
+            code, _, err = await do("show", "CW-F-00004", *where)
+            assert code == 4 and "there are: CW-F-00001, CW-F-00002, CW-F-00003." in err
+            token = tmp_path / "token"
+            token.write_text(told["token"])
+            for identity, has_transaction in (("CW-F-00001", False), ("CW-F-00002", True)):
+                _, state, _ = await do("show", identity, "--url", told["url"], "--token-file", str(token), "--json")
+                assert (state["station_id"], state["is_connected"]) == (identity, True)
+                assert state["connectors"][0]["has_transaction"] is has_transaction
+            headers = {"Authorization": f"Bearer {told['token']}"}
+            async with httpx.AsyncClient(base_url=f"{told['url']}/api/v1", headers=headers) as client:
+                page = (await client.get("/stations", params={"limit": 2})).json()
+                assert [item["station_id"] for item in page["items"]] == ["CW-F-00001", "CW-F-00002"]
+                rest = (await client.get("/stations", params={"after": page["next"]})).json()
+                assert [item["station_id"] for item in rest["items"]] == ["CW-F-00003"] and rest["next"] is None
+                async with client.stream("GET", "/stations/CW-F-00003/events") as response:
+                    lines = response.aiter_lines()
+                    assert await anext(lines) == "event: state" and '"has_network":true' in await anext(lines)
+                    assert (await do("do", "CW-F-00003", "network-down", *where))[0] == 0
+                    while '"has_network":false' not in await anext(lines):
+                        assert running.returncode is None
+        finally:
+            running.send_signal(signal.SIGTERM)
+            code, out, err = await ended(running)
+    assert code == 0, err
+    told_at_end = json.loads(out)
+    assert (told_at_end["transactions_completed"], told_at_end["lost"]) == (1, 0)
+    assert f"control API at {told['url']}, its token in {notice}" in err and told["token"] not in err
+    assert not notice.exists()
+    code, _, err = await do("show", "CW-F-00001", *where)
+    assert code == 3 and "fleet" in err

@@ -9,7 +9,7 @@ from chargewright.station.behaviour import Behaviour, Drivers, behaviours, load_
 
 
 def test_those_that_are_shipped_can_be_had_by_name() -> None:
-    assert behaviours() == ("depot", "public", "storm")
+    assert behaviours() == ("depot", "nobody", "public", "storm")
     for name in behaviours():
         behaviour = load_behaviour(name)
         assert len(behaviour.arrivals.per_hour) == 24
@@ -73,5 +73,5 @@ def test_what_is_no_toml_is_refused(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused_with_the_names_of_those_that_are_shipped() -> None:
-    with pytest.raises(ConfigurationError, match="depot, public, storm"):
+    with pytest.raises(ConfigurationError, match="depot, nobody, public, storm"):
         load_behaviour("nowhere")

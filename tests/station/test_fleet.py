@@ -20,6 +20,7 @@ from chargewright.simulation import simulate
 from chargewright.station.behaviour import Arrivals, Behaviour, Charging, Connect, Failures
 from chargewright.station.database import StationDatabase
 from chargewright.station.fleet import Fleet, FleetPlan, FleetResult, identities, key_of, places
+from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
 from chargewright.station.running import product_from
 from chargewright.transport.loopback import LoopbackNetwork
 
@@ -42,7 +43,11 @@ class Lived:
 
 
 def live(
-    seed: int, hours: float, behaviour: Behaviour = ACCIDENTS, during: Callable[[Fleet], Awaitable[None]] | None = None
+    seed: int,
+    hours: float,
+    behaviour: Behaviour = ACCIDENTS,
+    during: Callable[[Fleet], Awaitable[None]] | None = None,
+    delays: HardwareDelays = NO_DELAYS,
 ) -> Lived:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     lived = Lived()
@@ -83,6 +88,7 @@ def live(
             behaviour=behaviour,
             seed=seed,
             password_of=lambda identity: bytes.fromhex(key_of(identity, MASTER_KEY)),
+            delays=delays,
         )
         fleet = Fleet(plan, database, connect=connect, clock=clock)
         fleet.start()

@@ -12,6 +12,7 @@ import typer
 from chargewright.cli.extras import needs
 from chargewright.cli.station_do import do_app, show, watch
 from chargewright.cli.station_fleet import fleet
+from chargewright.cli.station_options import Control, ControlTokenFile, HardwareDelay, Timing, TimingChoice
 from chargewright.cli.station_play import play
 from chargewright.errors import ConfigurationError
 
@@ -26,13 +27,6 @@ class DriverChoice(enum.StrEnum):
     AUTO = "auto"
     REMOTE = "remote"
     NONE = "none"
-
-
-class TimingChoice(enum.StrEnum):
-    """How fast the station answers and acts."""
-
-    FAST = "fast"
-    CERTIFICATE = "certificate"
 
 
 station_app.command()(fleet)
@@ -87,26 +81,6 @@ _Model = Annotated[str | None, typer.Option(help="Introduce yourself as this mod
 _Seed = Annotated[int | None, typer.Option(help="Seed of all dice; without one, a new one is drawn.")]
 _For = Annotated[float | None, typer.Option("--for", help="End after so many seconds, above 0.")]
 _Json = Annotated[bool, typer.Option("--json", help="Tell the result as one line of JSON.")]
-_Control = Annotated[
-    str | None,
-    typer.Option(
-        metavar="HOST:PORT",
-        help="Serve the control API there (port 0: a free one), for `station do`, `show` and `watch`.",
-    ),
-]
-_ControlTokenFile = Annotated[
-    Path | None, typer.Option(help="File that holds the token of the control API; without one, a new one is made.")
-]
-_Timing = Annotated[
-    TimingChoice, typer.Option(help="Answer and act at once, or as late as measured in the PICS's certificate.")
-]
-_HardwareDelay = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=SECONDS",
-        help="How long the hardware takes: lock, cable-check, precharge, contactor. May be given several times.",
-    ),
-]
 _LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 _Dialect = Annotated[
     list[str] | None, typer.Option(help="Speak as others do: see `station dialects`. May be given several times.")
@@ -138,13 +112,13 @@ def run(
     seed: _Seed = None,
     for_seconds: _For = None,
     json: _Json = False,
-    control: _Control = None,
-    control_token_file: _ControlTokenFile = None,
+    control: Control = None,
+    control_token_file: ControlTokenFile = None,
     log_level: _LogLevel = "info",
     transport: _Transport = "picows",
     dialect: _Dialect = None,
-    timing: _Timing = TimingChoice.FAST,
-    hardware_delay: _HardwareDelay = None,
+    timing: Timing = TimingChoice.FAST,
+    hardware_delay: HardwareDelay = None,
 ) -> None:
     """Run one station until SIGTERM, Ctrl-C or the end of --for.
 

@@ -45,14 +45,16 @@ _OF_STATUS: Final = {
     422: ExitCode.USAGE,
     503: ExitCode.UNREACHABLE,
 }
-_HOW_TO_SERVE: Final = "chargewright station run … --control 127.0.0.1:0 --data DIR"
+_HOW_TO_SERVE: Final = "chargewright station run (or fleet) … --control 127.0.0.1:0 --data DIR"
+# Where a fleet leaves URL and token for all its stations.
+FLEET_NOTICE: Final = "fleet.control.json"
 
 do_app = typer.Typer(help="Do something at a virtual station that runs with --control.", no_args_is_help=True)
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Identity of the station.")]
 _Data = Annotated[
     Path,
-    typer.Option(help="Data directory of the station's `run`, which keeps URL and token of its control API there."),
+    typer.Option(help="Data directory of its `run` or `fleet`, which keeps URL and token of its control API there."),
 ]
 _Url = Annotated[
     str | None, typer.Option(envvar=URL_VARIABLE, help="URL of the control API, instead of what --data says.")
@@ -195,7 +197,8 @@ def _target(station: str, data: Path, url: str | None, token_file: Path | None) 
         if not token or not (token.isascii() and token.isprintable()):
             raise _ended(ExitCode.USAGE, f"no token for {url}: give --token-file, or set {TOKEN_VARIABLE}")
         return url, token
-    file = data / f"{quote(station, safe='')}.control.json"
+    own, fleet = data / f"{quote(station, safe='')}.control.json", data / FLEET_NOTICE
+    file = fleet if fleet.exists() and not own.exists() else own
     try:
         told = json_module.loads(file.read_bytes())
         return str(told["url"]), str(told["token"])

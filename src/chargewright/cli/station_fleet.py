@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from chargewright.cli.extras import needs
+from chargewright.cli.station_options import Control, ControlTokenFile, HardwareDelay, Timing, TimingChoice
 from chargewright.errors import ConfigurationError
 
 __all__ = ["fleet"]
@@ -16,7 +17,7 @@ __all__ = ["fleet"]
 _Count = Annotated[int, typer.Option(help="How many stations.")]
 _Pics = Annotated[str, typer.Option(help="Name or path of a PICS; several with commas between, and they take turns.")]
 _Csms = Annotated[str | None, typer.Option(help="ws://host:port/path of the central system; identities are appended.")]
-_Behaviour = Annotated[str, typer.Option(help="depot, public or storm, or the path of a behaviour file.")]
+_Behaviour = Annotated[str, typer.Option(help="depot, public, storm or nobody, or the path of a behaviour file.")]
 _For = Annotated[float | None, typer.Option("--for", help="End after so many seconds, above 0.")]
 _Drain = Annotated[float, typer.Option(help="Most seconds at the end for drivers to leave and queues to empty.")]
 _Data = Annotated[
@@ -61,11 +62,16 @@ def fleet(
     json: _Json = False,
     log_level: _LogLevel = "error",
     transport: _Transport = "picows",
+    timing: Timing = TimingChoice.FAST,
+    hardware_delay: HardwareDelay = None,
+    control: Control = None,
+    control_token_file: ControlTokenFile = None,
 ) -> None:
     """Run thousands of stations until SIGTERM, Ctrl-C or the end of --for, and account for every transaction message.
 
     One line a second tells on standard error how they are doing. At the end every driver leaves, every transaction is
-    ended, and the stations wait until the central system has answered, for --drain seconds at most.
+    ended, and the stations wait until the central system has answered, for --drain seconds at most. With --control you
+    have hands at every station beside the drivers: URL and token are in fleet.control.json in the data directory.
 
     Exit codes: 0 nothing was lost, 1 something was, 2 a setting or the behaviour file is wrong, 4 the data directory
     cannot be used or is in use, 5 the central system accepted no station.
@@ -106,6 +112,10 @@ def fleet(
             for_seconds=for_seconds,
             drain_seconds=drain,
             transport=transport,
+            timing=timing.value,
+            hardware_delays=tuple(hardware_delay or ()),
+            control=control,
+            control_token_file=control_token_file,
             log_level=log_level,
         )
         if write_seed is not None:

@@ -6,7 +6,7 @@ JSON as in scenario files and in the result of `station run --json`: names in lo
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -40,6 +40,8 @@ MOST_READERS: Final = 32
 SEND_SECONDS: Final = 30.0
 KEEP_ALIVE_SECONDS: Final = 15.0
 MOST_STATIONS: Final = 500
+# Whoever asks for a station that is not there is told so many others.
+NAMED_STATIONS: Final = 10
 TOKEN_LEAST: Final = 16
 _EVENT_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -52,7 +54,8 @@ class StationPage(msgspec.Struct, frozen=True):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """What `station run` leaves in its data directory for whoever may drive it: readable for its owner only."""
+    """What `station run` and `station fleet` leave in their data directory for whoever may drive the stations: readable
+    for its owner only."""
 
     url: str
     token: str
@@ -60,11 +63,17 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Control:
-    """`api` is the ASGI application over `stations` (identity → hands; may grow and shrink while it serves)."""
+    """`api` is the ASGI application over `stations` (identity → hands; may grow and shrink while it serves).
 
-    def __init__(self, stations: Mapping[str, StationHands], token: str) -> None:
+    `look(identity)` shows a station of them without asking for its hands, where those are made when they are asked for.
+    """
+
+    def __init__(
+        self, stations: Mapping[str, StationHands], token: str, look: Callable[[str], StationState] | None = None
+    ) -> None:
         self._stations = stations
-        self._readers = 0
+        self._look = look or (lambda name: stations[name].state())
+        self._followed: list[StationHands] = []
         self._is_ending = False
         self.api = FastAPI(title="Chargewright station control", version="1", docs_url=None, redoc_url=None)
         self.api.openapi_url = None
@@ -76,7 +85,7 @@ class Control:
     def end(self) -> None:
         """Let every stream of events end."""
         self._is_ending = True
-        for hands in self._stations.values():
+        for hands in self._followed:
             hands.virtual.tell()
 
     def _routes(self) -> APIRouter:
@@ -92,13 +101,14 @@ class Control:
             """Sorted by identity."""
             names = [name for name in sorted(self._stations) if name > after]
             shown = names[:limit]
-            items = tuple(self._stations[name].state() for name in shown)
+            items = tuple(self._look(name) for name in shown)
             return _json(StationPage(items, shown[-1] if len(names) > limit else None))
 
         @router.get("/stations/{station}", summary="Show a station", **_answers("StationState"))
         async def show(station: str) -> Response:
             """What can be seen of it now."""
-            return _json(self._hands(station).state())
+            self._check(station)
+            return _json(self._look(station))
 
         @router.get(
             "/stations/{station}/events",
@@ -139,26 +149,31 @@ class Control:
         )
 
     def _hands(self, station: str) -> StationHands:
-        hands = self._stations.get(station)
-        if hands is None:
-            known = ", ".join(sorted(self._stations)[:10]) or "none"
-            raise Problem(HTTPStatus.NOT_FOUND, f"No station {station[:48]!r} runs here; there are: {known}.")
-        return hands
+        self._check(station)
+        return self._stations[station]
+
+    def _check(self, station: str) -> None:
+        if station in self._stations:
+            return
+        known = ", ".join(sorted(self._stations)[:NAMED_STATIONS]) or "none"
+        more = len(self._stations) - NAMED_STATIONS
+        known += f" and {more} more" if more > 0 else ""
+        raise Problem(HTTPStatus.NOT_FOUND, f"No station {station[:48]!r} runs here; there are: {known}.")
 
     # Events.
 
     def _stream(self, hands: StationHands) -> StreamingResponse:
-        if self._readers >= MOST_READERS:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{self._readers} readers follow stations here already.")
-        return _Stream(self, self._events(hands))
+        if len(self._followed) >= MOST_READERS:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{MOST_READERS} readers follow stations here already.")
+        return _Stream(self, hands, self._events(hands))
 
-    def enter(self) -> None:
-        """One reader more."""
-        self._readers += 1
+    def enter(self, hands: StationHands) -> None:
+        """One reader more, of that station."""
+        self._followed.append(hands)
 
-    def leave(self) -> None:
+    def leave(self, hands: StationHands) -> None:
         """One less."""
-        self._readers -= 1
+        self._followed.remove(hands)
 
     async def _events(self, hands: StationHands) -> AsyncIterator[bytes]:
         last: StationState | None = None
@@ -210,10 +225,11 @@ class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
 class _Stream(StreamingResponse):
     """Gives its place back however it ends; a reader that takes nothing is left alone."""
 
-    def __init__(self, control: Control, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, control: Control, hands: StationHands, content: AsyncIterator[bytes]) -> None:
         super().__init__(content, media_type="text/event-stream", headers=_EVENT_HEADERS)
         self._control = control
-        control.enter()
+        self._hands = hands
+        control.enter(hands)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def send_in_time(message: Any) -> None:
@@ -228,7 +244,7 @@ class _Stream(StreamingResponse):
             with suppress(ClientDisconnect, BrokenPipeError):
                 await super().__call__(scope, receive, send_in_time)
         finally:
-            self._control.leave()
+            self._control.leave(self._hands)
 
 
 _PROBLEM_CONTENT: Final = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
@@ -308,9 +324,14 @@ def control_file(data: Path, station_id: str) -> Path:
 
 @asynccontextmanager
 async def serving(
-    stations: Mapping[str, StationHands], address: str, notice: Path, *, token_file: Path | None = None
+    stations: Mapping[str, StationHands],
+    address: str,
+    notice: Path,
+    *,
+    token_file: Path | None = None,
+    look: Callable[[str], StationState] | None = None,
 ) -> AsyncIterator[str]:
-    """Serve `stations` at `address` (port 0: a free one) until left; gives the URL.
+    """Serve `stations` at `address` (port 0: a free one) until left; gives the URL. `look` is that of `Control`.
 
     URL and token are in the file `notice` meanwhile, mode 0600. The token is that of `token_file`, or a new one.
     Raises `ConfigurationError` for a wrong address or token, and for an address that cannot be had.
@@ -319,7 +340,7 @@ async def serving(
     if where is None:
         raise ConfigurationError("--control", "", address, "HOST:PORT, such as 127.0.0.1:0 (0: a free port)")
     token = secrets.token_urlsafe(32) if token_file is None else _token(token_file)
-    control = Control(stations, token)
+    control = Control(stations, token, look)
     server = ControlServer(control.api)
     try:
         await server.start(*where)

@@ -67,9 +67,7 @@ class Doorkeeper:
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
         # The comparison takes the same time for every key.
         if scheme.lower() != b"bearer" or not hmac.compare_digest(key.strip(), self._token):
-            detail = (
-                "Send the header `Authorization: Bearer <token>`; the token is in the file that `station run` names."
-            )
+            detail = "Send the header `Authorization: Bearer <token>`; the token is in the file that the run names."
             await problem(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)(scope, receive, send)
             return
         told = headers.get(b"content-length", b"0")

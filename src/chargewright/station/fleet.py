@@ -15,6 +15,7 @@ from chargewright.station.behaviour import Behaviour
 from chargewright.station.database import StationDatabase
 from chargewright.station.ev.driver import Hands
 from chargewright.station.ev.visitors import Visitors
+from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
 from chargewright.station.product import Product
 from chargewright.station.store import StationStore
 from chargewright.station.tally import Histogram, Tally
@@ -52,6 +53,7 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     speed: float = 1.0
     password_of: Callable[[str], bytes | None] = lambda identity: None
+    delays: HardwareDelays = NO_DELAYS
 
 
 class FleetFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +195,7 @@ class Fleet:
             timer.cancel()
         for virtual in self.stations:
             virtual.return_power()
+            virtual.network.mend()
         self.visitors.call_off()
         try:
             async with asyncio.timeout(drain_seconds):
@@ -240,6 +243,7 @@ class Fleet:
             delay_seconds=_delay_seconds,
             password=plan.password_of(identity),
             tally=self.tally,
+            delays=plan.delays,
         )
         self.stations.append(virtual)
         self._lives.append(self._loop.create_task(virtual.run(), name=identity))

@@ -7,10 +7,10 @@ import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import uvloop
@@ -20,6 +20,7 @@ from chargewright.errors import ChargewrightError, ConfigurationError
 from chargewright.station.behaviour import load_behaviour
 from chargewright.station.database import StationDatabase, StationStoreError
 from chargewright.station.fleet import Fleet, FleetFigures, FleetPlan, FleetResult, identities, key_of, places
+from chargewright.station.hardware.simulated_parts import delays_from
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
 from chargewright.station.running import product_from
@@ -34,11 +35,14 @@ OTHER_FILES: Final = 64
 MOST_STATIONS: Final = 99_999
 TELL_SECONDS: Final = 1.0
 FILE_NAME: Final = "fleet.sqlite3"
+# As the file beside it: `control_file` of an identity that a fleet's file takes the place of.
+CONTROL_NAME: Final = "fleet"
 
 
 class FleetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a fleet process needs. `data` None: a directory that is removed at the end. `authorization_key` is one for
-    all stations, `master_key` one from which each has its own. Secrets never show in an error."""
+    all stations, `master_key` one from which each has its own. Secrets never show in an error. `timing`,
+    `hardware_delays`, `control` and `control_token_file` are as in `RunSettings`."""
 
     count: int
     pics: tuple[str, ...]
@@ -53,6 +57,10 @@ class FleetSettings(msgspec.Struct, frozen=True, kw_only=True):
     for_seconds: float | None = None
     drain_seconds: float = 60.0
     transport: str = "picows"
+    timing: Literal["fast", "certificate"] = "fast"
+    hardware_delays: tuple[str, ...] = ()
+    control: str | None = None
+    control_token_file: Path | None = None
     log_level: str = "error"
 
     def authorization_key_of(self, identity: str) -> str | None:
@@ -144,12 +152,15 @@ def _check(settings: FleetSettings) -> None:
         raise ConfigurationError("--for", "", settings.for_seconds, "a number of seconds above 0")
     if not 0 < settings.drain_seconds < math.inf:
         raise ConfigurationError("--drain", "", settings.drain_seconds, "a number of seconds above 0")
+    if settings.control is not None and settings.data is None and settings.control_token_file is None:
+        expected = "also --data, where its token will be, or --control-token-file with a token of yours"
+        raise ConfigurationError("--control", "", settings.control, expected)
 
 
 def _products(settings: FleetSettings) -> tuple[Product, ...]:
     if not settings.pics:
         raise ConfigurationError("--pics", "", "", "one name of a PICS or more, with commas between")
-    return tuple(product_from(name) for name in settings.pics)
+    return tuple(product_from(name, timing=settings.timing) for name in settings.pics)
 
 
 def _plan(settings: FleetSettings) -> FleetPlan:
@@ -163,13 +174,14 @@ def _plan(settings: FleetSettings) -> FleetPlan:
         seed=settings.seed,
         speed=settings.speed,
         password_of=settings.password_of,
+        delays=delays_from(settings.hardware_delays),
     )
 
 
 async def _live(settings: FleetSettings, plan: FleetPlan, tell: Callable[[FleetFigures], None]) -> FleetResult:
     connect = implementation(settings.transport).connect
     loop = asyncio.get_running_loop()
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         if settings.data is None:
             data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chargewright-fleet-")))
         else:
@@ -177,6 +189,8 @@ async def _live(settings: FleetSettings, plan: FleetPlan, tell: Callable[[FleetF
             data.mkdir(parents=True, exist_ok=True)
         database = stack.enter_context(StationDatabase(data / FILE_NAME, call_later=loop.call_later))
         fleet = Fleet(plan, database, connect=connect, clock=SystemClock())
+        if settings.control is not None:
+            await stack.enter_async_context(_controlled(fleet, settings.control, data, settings.control_token_file))
         telling = asyncio.create_task(_tell_each_second(fleet, tell))
         try:
             await _run_until_told(fleet, settings.for_seconds)
@@ -185,6 +199,20 @@ async def _live(settings: FleetSettings, plan: FleetPlan, tell: Callable[[FleetF
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
         return fleet.result(is_memory_kept=settings.data is not None)
+
+
+@asynccontextmanager
+async def _controlled(fleet: Fleet, address: str, data: Path, token_file: Path | None) -> AsyncIterator[None]:
+    """Serve the control API over all stations, and say where."""
+    # Only here, because its libraries take longer to load than all the rest.
+    from chargewright.station.control import control_file, serving
+    from chargewright.station.fleet_hands import FleetHands
+
+    hands = FleetHands(fleet)
+    notice = control_file(data, CONTROL_NAME)
+    async with serving(hands, address, notice, token_file=token_file, look=hands.look) as url:
+        sys.stderr.write(f"chargewright station: control API at {url}, its token in {token_file or notice}\n")
+        yield
 
 
 async def _run_until_told(fleet: Fleet, for_seconds: float | None) -> None:
