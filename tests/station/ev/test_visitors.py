@@ -3,13 +3,16 @@
 import asyncio
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
-from tests.station.world import SOCKET, World, live, product
+from tests.station.scripted_csms import SILENCE
+from tests.station.world import SOCKET, World, car, live, product
 
 from chargewright.clock import LoopClock
+from chargewright.protocol.v16.core import ChargePointStatus
 from chargewright.simulation import simulate
-from chargewright.station.behaviour import Arrivals, Behaviour, Charging, Failures
+from chargewright.station.behaviour import Arrivals, Behaviour, Charging, Drivers, Failures
 from chargewright.station.ev.driver import Hands
 from chargewright.station.ev.visitors import Visitors
 
@@ -98,3 +101,32 @@ def test_who_finds_no_free_connector_goes_away_and_all_leave_when_called_off() -
         await world.csms.expect("StopTransaction", coming.came)
 
     live(main, product(SOCKET))
+
+
+def test_nobody_comes_to_a_connector_where_somebody_shows_a_tag_and_own_hands_are_given_way() -> None:
+    troubles: list[dict[str, Any]] = []
+
+    async def main(world: World) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))
+        await world.boot()
+        world.csms.answers["Authorize"] = SILENCE
+        coming = Visitors(
+            Behaviour(arrivals=Arrivals(per_hour=(3600.0,) * 24), drivers=Drivers(tag_first_share=1.0)),
+            "1",
+            connectors=1,
+            draw_place=lambda dice: (world.virtual, 1),
+            fault=lambda hands, connector_id: None,
+            clock=world.clock,
+            call_later=asyncio.get_running_loop().call_later,
+        )
+        coming.start()
+        await asyncio.sleep(20)
+        assert world.virtual.look(1).status is ChargePointStatus.AVAILABLE
+        assert (coming.came, coming.present) == (1, 1) and coming.turned_away > 5
+        world.virtual.plug(1, car())
+        await asyncio.sleep(20)
+        assert coming.present == 0 and world.virtual.look(1).status is ChargePointStatus.PREPARING
+        coming.call_off()
+
+    live(main, product(SOCKET))
+    assert troubles == []

@@ -10,13 +10,18 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+import structlog
+
 from chargewright.clock import Clock
+from chargewright.errors import LocalProtocolError
 from chargewright.protocol.v16.core import ChargePointStatus
 from chargewright.station.behaviour import Behaviour
 from chargewright.station.ev.driver import Driver, Hands, IdTagPool
 from chargewright.station.hardware.interface import Timer
 
 __all__ = ["Visitors"]
+
+_log = structlog.get_logger("chargewright.station")
 
 SECONDS_PER_HOUR: Final = 3600.0
 
@@ -57,6 +62,8 @@ class Visitors:
         self._per_second = connectors * self._busiest_per_hour * speed / SECONDS_PER_HOUR
         self._timer: Timer | None = None
         self._visits: dict[asyncio.Task[None], Driver] = {}
+        # Who shows a tag first stands there although the display still says that it is free.
+        self._taken: set[tuple[Hands, int]] = set()
         self._is_over = False
 
     @property
@@ -100,7 +107,8 @@ class Visitors:
         if place is None:
             return
         hands, connector_id = place
-        if not hands.is_online() or hands.look(connector_id).status is not ChargePointStatus.AVAILABLE:
+        shows_free = hands.is_online() and hands.look(connector_id).status is ChargePointStatus.AVAILABLE
+        if place in self._taken or not shows_free:
             self.turned_away += 1
             return
         self.came += 1
@@ -109,14 +117,21 @@ class Visitors:
         driver = Driver(hands, connector_id, self._habits, dice, pool=self._pool, speed=self._speed)
         task = asyncio.get_running_loop().create_task(driver.visit(), name=f"visit {self.came}")
         self._visits[task] = driver
-        task.add_done_callback(self._left)
+        self._taken.add(place)
+        task.add_done_callback(lambda task: self._left(task, place))
         failures = self._behaviour.failures
         if failures.fault_share and dice.random() < failures.fault_share:
             after_seconds = dice.uniform(0, self._habits.stay_seconds[0]) / self._speed
             self._call_later(after_seconds, lambda: self._fault(hands, connector_id))
 
-    def _left(self, task: asyncio.Task[None]) -> None:
+    def _left(self, task: asyncio.Task[None], place: tuple[Hands, int]) -> None:
         del self._visits[task]
-        if not task.cancelled() and (error := task.exception()) is not None:
+        self._taken.discard(place)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, LocalProtocolError):
+            # Somebody's own hands were faster: the plug was taken, or the vehicle is gone.
+            _log.warning("a driver gives up", visit=task.get_name(), connector=place[1], reason=str(error))
+        else:
             context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
             task.get_loop().call_exception_handler(context)
