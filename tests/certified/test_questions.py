@@ -9,9 +9,8 @@ from tests.station.test_signed_firmware import CONTENT, MAKER, SIGNER, sign
 from tests.station.world import World
 
 from chargewright.pki.authorities import make_authority
-from chargewright.pki.certificates import pem
-from chargewright.station.certificate_store import CertificateStore
-from chargewright.station.deeds import PlugIn
+from chargewright.pki.certificates import load_chain, pem
+from chargewright.station.deeds import PlugIn, RemoveCertificate
 from chargewright.station.hands import HandRefused, StationHands
 
 ROOT = "CentralSystemRootCertificate"
@@ -49,28 +48,27 @@ async def cable_lock_before_authorization(claim: Claim, world: World) -> None:
 
 async def last_station_certificate(claim: Claim, world: World) -> None:
     """By the maker's own means: over OCPP it never can (M04), and a station that has none lives without."""
-    assert claim.is_yes, "no certificate says No, and nothing is known of how that would show"
     await world.boot()
     await asyncio.sleep(1)
+    hands = StationHands(world.virtual, world.product, "CW 1")
     root = make_authority("Root", world.clock.now(), days=3000)
     await world.csms.call("InstallCertificate", certificateType=ROOT, certificate=root.pem)
+    (name,) = (await world.csms.call("GetInstalledCertificateIds", certificateType=ROOT))["certificateHashData"]
     assert await world.change("CpoName", "Acme") == "Accepted"
     world.csms.answers["SignCertificate"] = {"status": "Accepted"}
     await world.csms.call("ExtendedTriggerMessage", requestedMessage="SignChargePointCertificate")
     request = (await world.csms.expect("SignCertificate"))["csr"]
     chain = root.answer(request, world.clock.now())
     assert await world.csms.call("CertificateSigned", certificateChain=chain) == {"status": "Accepted"}
-    (name,) = (await world.csms.call("GetInstalledCertificateIds", certificateType=ROOT))["certificateHashData"]
-    own = CertificateStore(world.store).own()
-    name["serialNumber"] = f"{own[0].certificate.serial_number:x}"
+    name["serialNumber"] = f"{load_chain(chain)[0].serial_number:x}"
     assert await world.csms.call("DeleteCertificate", certificateHashData=name) == {"status": "Failed"}
-    await world.cut_power()
-    for certificate in own:
-        CertificateStore(world.store).remove_own(certificate)
-    await world.restart()
-    await world.csms.expect("BootNotification")
-    await asyncio.sleep(1)
+    if not claim.is_yes:
+        with pytest.raises(HandRefused, match="cannot be removed"):
+            hands.do(RemoveCertificate())
+        return
+    hands.do(RemoveCertificate())
     assert await world.change("SecurityProfile", "3") == "Rejected", "that one takes a certificate"
+    assert await world.csms.call("DeleteCertificate", certificateHashData=name) == {"status": "NotFound"}
     assert (await begin(world))["idTag"] == TAG
 
 
