@@ -1,33 +1,30 @@
 """A charging station: the only place that joins blocks to hardware, memory and connection."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import structlog
 
-from chargewright.protocol.v16.actions import ACTIONS, Role
-from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.core import (
     ChangeConfigurationRequest,
     ChargePointErrorCode,
     ConfigurationStatus,
     Reason,
 )
-from chargewright.rpc.connection import RpcConnection
 from chargewright.station.blocks import Blocks, Ways
 from chargewright.station.boot import Permission, Registration
+from chargewright.station.calls import Calls
 from chargewright.station.commands import served
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
-from chargewright.station.context import Answer, CallFailed, CallFailure, Context, Serve
-from chargewright.station.dialect import Dialect, Translator, numbered_call_ids
+from chargewright.station.context import Context
+from chargewright.station.dialect import Dialect, Translator
 from chargewright.station.hardware.interface import ConnectorHardware, Housing, Restarter, RestartKind, TagReader
 from chargewright.station.housing import watch
 from chargewright.station.line import Line
-from chargewright.station.link import Link, read_tolerantly
+from chargewright.station.link import Link
 from chargewright.station.product import Product
 from chargewright.station.security_extension import SecurityExtension
 from chargewright.station.security_profile import Provisioning
@@ -35,13 +32,12 @@ from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot, co
 from chargewright.station.station_clock import StationClock
 from chargewright.station.store import StationStore
 from chargewright.station.tally import Tally
+from chargewright.station.tasks import Tasks
 from chargewright.station.upkeep import Upkeep
 from chargewright.transport.choice import Connect
 from chargewright.transport.connection import CloseInfo, Connection, Keepalive
 
 __all__ = ["Station"]
-
-ResponseType = TypeVar("ResponseType", bound=Message)
 
 SUBPROTOCOLS: Final = ("ocpp1.6",)
 # How long a reset leaves the line down: a controller needs a moment to come up.
@@ -95,14 +91,21 @@ class Station:
         self.on_change: Callable[[], None] = _nobody_watches
         self._connect = connect
         self._spoken = spoken
-        self._call_ids: Iterator[str] = iter(())
         self._is_without_power = False
         self._is_ending = False
         self._restarter = restarter
-        self._tasks: set[asyncio.Task[None]] = set()
         self._configuration = StationConfiguration(product, store)
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chargewright.station").bind(
             station=station_id
+        )
+        self._tasks = Tasks(self._log)
+        self._calls = Calls(
+            store,
+            spoken,
+            lambda *call: self._link.call(*call),
+            lambda: self._blocks.boot.permission,
+            lambda: self._configuration.integer("MessageTimeout"),
+            lambda: self.on_change(),
         )
         self._context = context = Context(
             station_id=station_id,
@@ -111,10 +114,10 @@ class Station:
             store=store,
             product=product,
             configuration=self._configuration,
-            call=self._call,
+            call=self._calls.call,
             is_online=lambda: self._link.is_connected and self._blocks.boot.permission is Permission.EVERYTHING,
             call_later=loop.call_later,
-            spawn=self._spawn,
+            spawn=self._tasks.spawn,
             log=self._log,
             spoken=spoken,
             tally=Tally() if tally is None else tally,
@@ -127,7 +130,7 @@ class Station:
             tag_reader,
             upkeep,
             Ways(
-                call_anyway=self._call_anyway,
+                call_anyway=self._calls.call_anyway,
                 is_connected=lambda: self._link.is_connected,
                 last_sent=lambda: self._link.last_sent,
                 accepted=self._accepted,
@@ -141,13 +144,12 @@ class Station:
             Provisioning(url=csms_url, password=password) if provisioning is None else provisioning,
         )
         clock.on_change = self._blocks.clock_changed
-        answer = self._answer
-        self._commands = {name: partial(answer, serve) for name, serve in served(self._blocks).items()}
+        self._calls.serve(served(self._blocks))
         self._link = Link(
             clock,
-            self._new_rpc,
+            self._calls.new_rpc,
             loop.call_later,
-            self._commands,
+            self._calls.commands,
             store.database.when_durable,
             Translator(spoken),
             self._log,
@@ -171,7 +173,7 @@ class Station:
 
     async def run(self) -> None:
         """Boot, connect, and stay connected until `close` or `cut_power`."""
-        self._count_boot()
+        self._calls.count_boot()
         self._blocks.wake_up()
         self.opening = self.snapshot()
         await self._line.run()
@@ -214,8 +216,7 @@ class Station:
             connector.shut_down()
         self._blocks.stand_still()
         self._line.end(at_once=True)
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
     # Hands.
 
@@ -305,11 +306,6 @@ class Station:
 
     # Power and line.
 
-    def _count_boot(self) -> None:
-        # Unique over all connections and boots of this station (OCPP-J 4.1.4, errata 2025-04 §3.1).
-        boot = self._context.store.next_boot()
-        self._call_ids = numbered_call_ids(self._context.store.meta("instance", ""), boot, self._spoken)
-
     def _reset(self, kind: RestartKind) -> bool:
         has_worked = self._restarter is None or self._restarter.restart(kind)
         if has_worked:
@@ -321,7 +317,7 @@ class Station:
         if self._is_ending or self._is_without_power:
             return
         self._blocks.stand_still()
-        self._count_boot()
+        self._calls.count_boot()
         self._blocks.security.started()
         self._blocks.boot.restart()
         self._blocks.restarted()
@@ -358,15 +354,6 @@ class Station:
         self._link.detach()
         self.on_change()
 
-    def _new_rpc(self) -> RpcConnection:
-        return RpcConnection(
-            Role.STATION,
-            ACTIONS,
-            new_call_id=lambda: next(self._call_ids),
-            salvage=read_tolerantly,
-            offered=self._commands.keys(),
-        )
-
     def _accepted(self, interval: int) -> None:
         if interval > 0:
             bounds = self._context.product.bounds.get("HeartbeatInterval")
@@ -382,38 +369,6 @@ class Station:
     def _online(self) -> None:
         self._blocks.online()
         self.on_change()
-
-    # Calls.
-
-    async def _call(
-        self, request: Message, response: type[ResponseType], *, is_triggered: bool = False
-    ) -> ResponseType:
-        permission = self._blocks.boot.permission
-        if permission is Permission.EVERYTHING or (permission is Permission.WHEN_ASKED and is_triggered):
-            return await self._call_anyway(request, response)
-        raise CallFailed(type(request).__name__.removesuffix("Request"), CallFailure.OFFLINE)
-
-    async def _call_anyway(
-        self, request: Message, response: type[ResponseType], *, is_triggered: bool = False
-    ) -> ResponseType:
-        return await self._link.call(request, response, self._configuration.integer("MessageTimeout"))
-
-    def _answer(self, serve: Serve, request: Message) -> Answer | None:
-        if self._blocks.boot.permission is Permission.SILENCE:
-            return None
-        answer = serve(request)
-        self.on_change()  # A cable that was let go can be seen, though no status may change.
-        return answer
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("a task failed", exc_info=error)
 
 
 def _nobody_watches() -> None:
