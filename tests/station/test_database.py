@@ -1,14 +1,18 @@
 """The file of one station or of many: atomic, gathered where it is shared, carried over from what came before."""
 
+import resource
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from chargewright.station.database import StationDatabase
+import chargewright.station.database
+from chargewright.station.database import RETRY_SECONDS, StationDatabase, StationStoreError
 from chargewright.station.store import StationStore
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,8 +50,10 @@ class Later:
 
     def __init__(self) -> None:
         self.calls: list[Callable[[], None]] = []
+        self.seconds: list[float] = []
 
     def __call__(self, seconds: float, callback: Callable[[], None]) -> "Later":
+        self.seconds.append(seconds)
         self.calls.append(callback)
         return self
 
@@ -144,3 +150,152 @@ def test_only_the_owner_may_read_what_a_station_keeps(tmp_path: Path) -> None:
         modes = {item.name: item.stat().st_mode & 0o777 for item in tmp_path.iterdir() if "sqlite3" in item.name}
     assert modes["station.sqlite3"] == 0o600
     assert all(mode == 0o600 for name, mode in modes.items() if name.endswith(("-wal", "-shm"))), modes
+
+
+class FullDisk(StationDatabase):
+    """A database whose disk is full while `is_full`, and which does then what SQLite does.
+
+    A commit that fails takes everything back; a statement that fails may, as when the page cache overflows.
+    """
+
+    is_full = False
+    takes_all_back = False
+
+    def _execute(self, statement: str, parameters: Any = (), *, many: bool = False) -> sqlite3.Cursor:
+        is_refused = statement == "COMMIT" if self.is_shared else not statement.startswith(("SELECT", "ROLLBACK"))
+        if self.is_full and (is_refused or self.takes_all_back) and not statement.startswith(("SELECT", "ROLLBACK")):
+            if self._db.in_transaction and (statement == "COMMIT" or self.takes_all_back):
+                self._db.execute("ROLLBACK")
+            raise StationStoreError(self.path, "database or disk is full")
+        return super()._execute(statement, parameters, many=many)
+
+
+def test_a_failed_commit_of_a_shared_file_is_tried_again_and_loses_nothing(tmp_path: Path) -> None:
+    later = Later()
+    path = tmp_path / "fleet.sqlite3"
+    with FullDisk(path, call_later=later) as database:
+        store = StationStore(database, Random(1), "CW 1")
+        database.commit()
+        told: list[str] = []
+        database.is_full = True
+        first = store.enqueue(None, "MeterValues", b"1")
+        database.when_durable(lambda: told.append("first"))
+        later.calls.pop()()
+        assert told == [] and store.queue_head() is not None and later.seconds[-1] == RETRY_SECONDS
+        with pytest.raises(ZeroDivisionError), store.atomically():
+            store.enqueue(None, "MeterValues", str(1 // 0).encode())
+        second = store.enqueue(None, "MeterValues", b"2")
+        store.records("list").put_many((name, b"") for name in "ab")
+        database.when_durable(lambda: told.append("second"))
+        later.calls.pop()()
+        assert told == [] and [item.sequence for item in store.queue()] == [first, second]
+        database.is_full = False
+        later.calls.pop()()
+        assert told == ["first", "second"] and later.calls == []
+        store.enqueue(None, "MeterValues", b"3")
+        assert len(later.calls) == 1
+    with StationStore(path, Random(1), "CW 1") as store:
+        assert [(item.sequence, item.payload) for item in store.queue()] == [
+            (first, b"1"),
+            (second, b"2"),
+            (second + 1, b"3"),
+        ]
+        assert store.records("list").count() == 2
+
+
+def test_a_change_that_takes_all_back_is_refused_alone(tmp_path: Path) -> None:
+    with FullDisk(tmp_path / "fleet.sqlite3", call_later=Later()) as database:
+        store = StationStore(database, Random(1), "CW 1")
+        store.set_meta("a", "kept")
+        database.is_full = database.takes_all_back = True
+        with pytest.raises(StationStoreError, match="disk is full"):
+            store.set_meta("b", "refused")
+        database.takes_all_back = False
+        assert store.meta("a", "") == "kept"
+        with pytest.raises(StationStoreError, match="belongs to this one"), store.atomically():
+            store.set_meta("c", "half")
+            database.takes_all_back = True
+            with suppress(StationStoreError):
+                store.set_meta("d", "half")
+            database.is_full = database.takes_all_back = False
+            store.set_meta("e", "half")
+        assert [store.meta(name, "") for name in "abcde"] == ["kept", "", "", "", ""]
+
+
+def test_one_who_waits_for_a_commit_and_fails_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    later = Later()
+    with StationDatabase(tmp_path / "fleet.sqlite3", call_later=later) as database:
+        told: list[str] = []
+        database.write("INSERT INTO station (identity) VALUES ('x')")
+        database.when_durable(lambda: told.append(str(1 // 0)))
+        database.when_durable(lambda: told.append("second"))
+        later.calls.pop()()
+        assert told == ["second"]
+
+
+def test_too_much_that_waits_for_a_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chargewright.station.database, "MOST_CHANGES", 3)
+    later = Later()
+    with FullDisk(tmp_path / "fleet.sqlite3", call_later=later) as database:
+        store = StationStore(database, Random(1), "CW 1")
+        database.is_full = True
+        for number in range(3):
+            store.set_meta(str(number), "")
+        later.calls.pop()()
+        with pytest.raises(StationStoreError, match="changes wait for it"):
+            store.set_meta("more", "")
+        database.is_full = False
+        later.calls.pop()()
+        store.set_meta("more", "x")
+        assert store.meta("more", "") == "x"
+
+
+def test_what_a_file_of_ones_own_refuses_has_not_happened() -> None:
+    with FullDisk(":memory:") as database:
+        store = StationStore(database, Random(1))
+        database.is_full = True
+        with pytest.raises(StationStoreError, match="disk is full"):
+            store.set_meta("a", "refused")
+        with pytest.raises(StationStoreError), store.atomically():
+            store.set_meta("b", "refused")
+        database.is_full = False
+        with pytest.raises(StationStoreError), store.atomically():
+            store.set_meta("c", "refused")
+            database.is_full = True
+        database.is_full = False
+        store.set_meta("d", "kept")
+        assert [store.meta(name, "") for name in "abcd"] == ["", "", "", "kept"]
+        assert not database._db.in_transaction
+
+
+def test_a_file_that_cannot_be_written_is_released_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.sqlite3"
+    database = FullDisk(path, call_later=Later())
+    database.write("INSERT INTO station (identity) VALUES ('x')")
+    database.is_full = True
+    with pytest.raises(StationStoreError):
+        database.close()
+    database.close()
+    with StationDatabase(path) as again:
+        assert again.read("SELECT * FROM station") == []
+
+
+def test_a_disk_that_really_is_full(tmp_path: Path) -> None:
+    later = Later()
+    path = tmp_path / "fleet.sqlite3"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with StationDatabase(path, call_later=later) as database:
+        store = StationStore(database, Random(1), "CW 1")
+        database.commit()
+        # Python ignores the signal that comes with it, so that writing on fails.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{path}-wal").stat().st_size + 4096, hard))
+        try:
+            sequences = [store.enqueue(None, "MeterValues", b"x" * 3000) for _ in range(20)]
+            with pytest.raises(StationStoreError, match="does the disk have room"):
+                database.commit()
+            assert [item.sequence for item in store.queue()] == sequences
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        later.calls.pop()()
+    with StationStore(path, Random(1), "CW 1") as store:
+        assert [item.sequence for item in store.queue()] == sequences

@@ -1,7 +1,6 @@
 """The local list: all or nothing, over power cuts, with every refusal that there is (§3.5.2, §5.10, §5.15)."""
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +25,7 @@ from chargewright.protocol.v16.local_auth_list_management import (
 )
 from chargewright.station.local_auth_list import LocalAuthList
 from chargewright.station.product import LocalList
-from chargewright.station.store import StationStore
+from chargewright.station.store import StationStore, StationStoreError
 
 LISTING = product(local_list=LocalList(max_entries=5, max_entries_per_message=4))
 FULL, DIFFERENTIAL = UpdateType.FULL, UpdateType.DIFFERENTIAL
@@ -161,7 +160,7 @@ def test_what_cannot_be_stored_is_failed_and_changes_nothing(tmp_path: Path) -> 
         desk = Desk(store)
         desk.send(7, FULL, ("A", GOOD))
         store.database._db.execute("CREATE TRIGGER full BEFORE INSERT ON record BEGIN SELECT RAISE(FAIL, 'full'); END")
-        with pytest.raises(sqlite3.Error):
+        with pytest.raises(StationStoreError):
             store.records("x").put("x", b"")
         assert desk.send(8, FULL, ("B", GOOD)) is UpdateStatus.FAILED
         assert (desk.version(), set(desk.tags())) == (7, {"a"})

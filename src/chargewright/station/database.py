@@ -3,6 +3,9 @@
 WAL, synchronous=FULL. Alone, every change is committed before the method that makes it returns, unless several are put
 into one commit with `atomically`. Shared, the changes of many stations are committed together a moment later, and
 `when_durable` tells when: nothing that speaks of a change may leave before. A second process on one file is refused.
+
+Where the disk fails, a change of a file of one's own is refused, and has not happened. Changes of a shared file, which
+others build upon already, are kept and written as soon as the disk takes them.
 """
 
 import os
@@ -11,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
+
+import structlog
 
 from chargewright.errors import ChargewrightError
 from chargewright.station.hardware.interface import Timer
@@ -86,6 +91,9 @@ INSERT INTO sqlite_sequence (name, seq) SELECT substr(name, 5), seq FROM sqlite_
 PROCESS_FILE: Final = ".pid"
 # How long changes of a shared file are gathered before they are committed together.
 GATHER_SECONDS: Final = 0.01
+# How long after a failed commit it is tried again, and how many changes may wait for a disk that takes none.
+RETRY_SECONDS: Final = 1.0
+MOST_CHANGES: Final = 100_000
 
 
 class StationStoreError(ChargewrightError):
@@ -104,7 +112,7 @@ class StationDatabase:
     """An open file. `path` `":memory:"` is for simulations, and lives as long as this object.
 
     With `call_later`, that of the event loop, it is shared: changes are gathered for `GATHER_SECONDS` and committed
-    together. Raises `StationStoreError` when the file cannot be used.
+    together. Raises `StationStoreError` when the file cannot be used, and so do all methods that read or write it.
     """
 
     def __init__(
@@ -117,6 +125,11 @@ class StationDatabase:
         self._depth = 0
         self._timer: Timer | None = None
         self._waiting: list[Callable[[], None]] = []
+        # What a shared file does not hold yet. SQLite takes back the whole of a commit that fails; it is repeated then,
+        # and gives the same keys again.
+        self._changes: list[tuple[str, Sequence[object]]] = []
+        self._failures = 0
+        self._is_closed = False
         # Opened and used on the event loop's thread; commits are short and ordered, which a thread would only blur.
         try:
             _make_private(self.path)
@@ -191,9 +204,15 @@ class StationDatabase:
         return wal.stat().st_size if self.path != ":memory:" and wal.exists() else 0
 
     def close(self) -> None:
-        """Commit what was gathered, and release the file. Idempotent."""
-        self.commit()
-        self._db.close()
+        """Commit what was gathered, and release the file, also when that cannot be written. Idempotent."""
+        if self._is_closed:
+            return
+        try:
+            self.commit()
+        finally:
+            self._is_closed = True
+            self._cancel_timer()
+            self._db.close()
 
     # Changes.
 
@@ -208,69 +227,153 @@ class StationDatabase:
                 self._depth -= 1
             return
         self._begin()
+        mark = len(self._changes)
         if self.is_shared:
             # A part of what is gathered, which may go on without it.
-            self._db.execute("SAVEPOINT change")
+            self._execute("SAVEPOINT change")
         self._depth = 1
         try:
             yield
+            self._check_whole()
         except BaseException:
-            self._db.execute("ROLLBACK TO change" if self.is_shared else "ROLLBACK")
+            self._take_back(mark)
             raise
         finally:
             self._depth = 0
-            if self.is_shared:
-                self._db.execute("RELEASE change")
-            else:
-                self.commit()
+        if self.is_shared:
+            self._execute("RELEASE change")
+        else:
+            self.commit()
 
     def write(self, statement: str, parameters: Sequence[object] = ()) -> int:
         """One change; returns the row id of what was inserted."""
         if not self._depth and not self.is_shared:
             # By itself a statement is a transaction of its own, without two more that say so.
-            cursor = self._db.execute(statement, parameters)
+            cursor = self._execute(statement, parameters)
             self.commits += 1
             return cursor.lastrowid or 0
         self._begin()
-        return self._db.execute(statement, parameters).lastrowid or 0
+        row_id = self._execute(statement, parameters).lastrowid or 0
+        if self.is_shared:
+            self._changes.append((statement, parameters))
+        return row_id
 
     def write_many(self, statement: str, parameters: Iterator[Sequence[object]]) -> None:
         """One statement for many rows, all or none."""
         with self.atomically():
-            self._db.executemany(statement, parameters)
+            if self.is_shared:
+                for row in parameters:
+                    self.write(statement, row)
+            else:
+                self._execute(statement, parameters, many=True)
 
     def read(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
         """All rows; changes that are not committed yet are seen."""
-        return self._db.execute(query, parameters).fetchall()
+        if self._changes:
+            self._check_whole()
+            self._reopen()
+        return self._execute(query, parameters).fetchall()
 
     def when_durable(self, callback: Callable[[], None]) -> None:
         """Call it once everything that was changed so far is on disk: at once, or after the commit to come."""
-        if self._waiting or (self.is_shared and self._db.in_transaction):
+        if self._waiting or (self.is_shared and (self._changes or self._db.in_transaction)):
             self._waiting.append(callback)
         else:
             callback()
 
     def commit(self) -> None:
-        """Make durable what was gathered, and tell those who wait for it. Does nothing where nothing was changed."""
+        """Make durable what was gathered, and tell those who wait for it. Does nothing where nothing was changed.
+
+        When that fails, a file of one's own is as before; what a shared one should hold is tried again by itself.
+        """
+        self._cancel_timer()
+        if self._changes or self._db.in_transaction:
+            try:
+                self._reopen()
+                self._execute("COMMIT")
+            except StationStoreError:
+                self._failures += 1
+                if self._call_later is None:
+                    self._roll_back()
+                else:
+                    self._timer = self._call_later(RETRY_SECONDS, self._time_has_come)
+                raise
+            self._changes.clear()
+            self.commits += 1
+            if self._failures:
+                _log().warning("the file can be written again", file=self.path, failed_commits=self._failures)
+                self._failures = 0
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            try:
+                callback()
+            except Exception:  # one station's failure is no other's, and each has something of its own to say here
+                _log().exception("what waited for a commit failed", file=self.path)
+
+    # Inside.
+
+    def _execute(self, statement: str, parameters: Any = (), *, many: bool = False) -> sqlite3.Cursor:
+        try:
+            return self._db.executemany(statement, parameters) if many else self._db.execute(statement, parameters)
+        except sqlite3.Error as error:
+            raise StationStoreError(self.path, f"{error}; does the disk have room, and is it sound?") from error
+
+    def _begin(self) -> None:
+        """Have a transaction open for the next change."""
+        self._check_whole()
+        if self._failures and len(self._changes) >= MOST_CHANGES:
+            raise StationStoreError(self.path, f"cannot be written, and {len(self._changes)} changes wait for it")
+        if self._call_later is not None and self._timer is None:
+            self._timer = self._call_later(GATHER_SECONDS, self._time_has_come)
+        self._reopen()
+
+    def _reopen(self) -> None:
+        """Have a transaction open that holds all that was gathered."""
+        if self._db.in_transaction:
+            return
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            for statement, parameters in self._changes:
+                self._execute(statement, parameters)
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _check_whole(self) -> None:
+        """Some failures make SQLite give up a transaction in its middle: what follows must not be kept without it."""
+        if self._depth and not self._db.in_transaction:
+            raise StationStoreError(self.path, "an earlier change that belongs to this one could not be written")
+
+    def _take_back(self, mark: int) -> None:
+        """Forget what was changed since there were `mark` changes."""
+        del self._changes[mark:]
+        if not self.is_shared:
+            self._roll_back()
+        elif self._db.in_transaction:
+            self._execute("ROLLBACK TO change")
+            self._execute("RELEASE change")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._execute("ROLLBACK")
+
+    def _time_has_come(self) -> None:
+        self._timer = None
+        try:
+            self.commit()
+        except StationStoreError as error:
+            if self._failures == 1:
+                _log().error("nothing can be written; it is tried again until it can", reason=str(error))
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._db.in_transaction:
-            self._db.execute("COMMIT")
-            self.commits += 1
-        waiting, self._waiting = self._waiting, []
-        for callback in waiting:
-            callback()
 
-    def _begin(self) -> None:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-            if self._call_later is not None:
-                self._timer = self._call_later(GATHER_SECONDS, self._gathered)
 
-    def _gathered(self) -> None:
-        self._timer = None
-        self.commit()
+def _log() -> structlog.typing.FilteringBoundLogger:
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger("chargewright.station")
+    return logger
 
 
 def _make_private(path: str) -> None:

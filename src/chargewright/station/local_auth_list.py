@@ -3,7 +3,6 @@
 The entries are in the store and nowhere else: lists of half a million tags cost disk, not memory.
 """
 
-import sqlite3
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -22,6 +21,7 @@ from chargewright.protocol.v16.local_auth_list_management import (
 from chargewright.station.context import Answer, Context
 from chargewright.station.product import LocalList
 from chargewright.station.snapshot import masked
+from chargewright.station.store import StationStoreError
 from chargewright.station.stored_tag import VALID, StoredTag
 
 __all__ = ["LocalAuthList"]
@@ -120,7 +120,7 @@ class LocalAuthList:
         try:
             with self._context.store.atomically():
                 self._apply(request, entries)
-        except sqlite3.Error as error:
+        except StationStoreError as error:
             raise _Refused(UpdateStatus.FAILED, f"it cannot be stored: {error}") from error
         self._context.log.info("local list updated", version=self.version, update=request.update_type.value)
 
