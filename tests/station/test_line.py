@@ -13,7 +13,8 @@ from chargewright.clock import LoopClock
 from chargewright.errors import ConfigurationError, ConnectionLost
 from chargewright.simulation import simulate
 from chargewright.station.line import Line
-from chargewright.transport.connection import CloseInfo
+from chargewright.station.store import StationStoreError
+from chargewright.transport.connection import CloseInfo, Connection
 
 
 class Subject:
@@ -126,3 +127,20 @@ def test_an_address_that_cannot_be_used_is_not_tried_again() -> None:
         assert len(subject.attempts) == 1
 
     simulate(run)
+
+
+def test_who_cannot_bear_a_connection_gets_another_one() -> None:
+    async def main(subject: Subject) -> None:
+        refusals = [StationStoreError("file", "database or disk is full")]
+
+        def open_with_a_full_disk(connection: Connection) -> None:
+            subject.seen.append("opened")
+            if refusals:
+                raise refusals.pop()
+
+        subject.line._opened = open_with_a_full_disk
+        await asyncio.sleep(30)
+        assert subject.seen == ["opened", "lost", "opened"]
+        assert subject.attempts == pytest.approx([0, 10], abs=0.1)
+
+    live(main)

@@ -7,6 +7,7 @@ import pytest
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 from chargewright.station.hardware.interface import Outlet
+from chargewright.station.store import StationStoreError
 
 
 async def charge(world: World) -> datetime:
@@ -191,3 +192,31 @@ def test_a_clock_that_was_set_moves_the_next_aligned_moment() -> None:
         assert [moment % 900 for moment in moments(world, "Sample.Clock")] == [0]
 
     live(main)
+
+
+@pytest.mark.parametrize("key", ["MeterValueSampleInterval", "ClockAlignedDataInterval"])
+def test_a_reading_that_cannot_be_written_is_not_the_last_one(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MeterValueSampleInterval", "0")
+        for name in ("MeterValuesSampledData", "MeterValuesAlignedData"):
+            await world.change(name, "Energy.Active.Import.Register,Energy.Active.Import.Interval")
+        await world.change(key, "60")
+        await charge(world)
+        await asyncio.sleep(125)
+        with monkeypatch.context() as disk:
+            disk.setattr(world.store.database, "_execute", full_disk)
+            await asyncio.sleep(60)
+        assert world.virtual.look(1).status.value == "Charging"
+        await asyncio.sleep(600)
+        registers = [value for _, value in sampled(world, "Energy.Active.Import.Register")]
+        intervals = [value for _, value in sampled(world, "Energy.Active.Import.Interval")]
+        assert len(registers) == 12
+        # What was used while nothing could be written is told with the next one.
+        assert sum(intervals[1:]) == registers[-1] - registers[0] and intervals[2] > 1.5 * intervals[1]
+
+    live(main)
+
+
+def full_disk(statement: str, parameters: object = (), *, many: bool = False) -> None:
+    raise StationStoreError("file", "database or disk is full")

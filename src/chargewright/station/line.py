@@ -117,6 +117,11 @@ class Line:
                 for message in early:
                     self._received(message)
             await closed.wait()
+        except ChargewrightError:
+            # Whoever was told could not bear it, as when nothing can be written: begin anew after the wait.
+            connection.abort()
+            await closed.wait()
+            raise
         finally:
             self._connection = None
 

@@ -1,7 +1,7 @@
 """Metering: when readings are taken, and what of them is sent and kept (§3.16, §4.7)."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, Protocol
 
@@ -11,6 +11,7 @@ from chargewright.protocol.v16.datatypes import Measurand, MeterValue, ReadingCo
 from chargewright.station.context import Context
 from chargewright.station.hardware.interface import MeterReading, Timer
 from chargewright.station.measurands import measure
+from chargewright.station.store import StationStoreError
 
 __all__ = ["Metering"]
 
@@ -122,32 +123,40 @@ class Metering:
         key = self._transaction_of(connector_id)
         if key is None:
             return
-        with self._commit():
+        # First of all: a reading that is lost must not be the last one.
+        self._sample_later(connector_id)
+        with self._commit(connector_id):
             reading = self._read(connector_id)
             context = ReadingContext.SAMPLE_PERIODIC
             sent = self._sent(connector_id, "MeterValuesSampledData", reading, context)
             kept = self.measured(connector_id, "StopTxnSampledData", reading, context)
             self._record(connector_id, key, sent, kept)
-        self._sample_later(connector_id)
 
     def _align(self, moment: datetime) -> None:
-        self._aligned = None
+        # A timer may fire a rounding error early; the same moment must not come twice.
+        self.start(after=moment)
         for connector_id in range(1, self._connectors + 1):
             key = self._transaction_of(connector_id)
             if key is None and not self._context.is_online():
                 # Nobody's bill: a long outage must not fill the queue with idle readings.
                 continue
-            with self._commit():
+            with self._commit(connector_id):
                 reading = msgspec.structs.replace(self._read(connector_id), taken_at=moment)
                 sent = self._sent(connector_id, "MeterValuesAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
                 kept = self.measured(connector_id, "StopTxnAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
                 self._record(connector_id, key, sent, kept)
-        # A timer may fire a rounding error early; the same moment must not come twice.
-        self.start(after=moment)
 
-    def _commit(self) -> AbstractContextManager[None]:
-        # The register is kept and the message queued in one commit.
-        return self._context.store.atomically()
+    @contextmanager
+    def _commit(self, connector_id: int) -> Iterator[None]:
+        """One commit, in which the register is kept and the message queued; what cannot be written was never read."""
+        last = self._last.copy()
+        try:
+            with self._context.store.atomically():
+                yield
+        except StationStoreError as error:
+            # The energy of the interval that is lost is told with the next one.
+            self._last = last
+            self._context.log.warning("a meter value is lost", connector=connector_id, reason=str(error))
 
     def _sent(self, connector_id: int, name: str, reading: MeterReading, context: ReadingContext) -> MeterValue | None:
         """With an interval set, an empty list means the register (§9.1.17)."""

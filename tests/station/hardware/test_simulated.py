@@ -11,6 +11,7 @@ from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.interface import Offer, Outlet, PilotState
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.hardware.simulated_parts import HardwareDelays
+from chargewright.station.store import StationStoreError
 
 OUTLETS = {
     "AC 1": Outlet(1, 7_360.0, 32.0, has_fixed_cable=True),
@@ -291,3 +292,23 @@ def test_the_register_is_kept_while_energy_flows_where_that_is_of_use(keeps_by_i
     assert bool(kept) is keeps_by_itself
     reading = connector.read()
     assert reading.register_wh > 0 and kept[-1] >= reading.register_wh
+
+
+def test_a_memory_that_takes_nothing_is_no_broken_meter() -> None:
+    timers = Timers()
+    kept: list[float] = []
+    refusals = [StationStoreError("file", "database or disk is full")]
+
+    def keep(register_wh: float) -> None:
+        if refusals:
+            raise refusals.pop()
+        kept.append(register_wh)
+
+    connector = SimulatedConnector(OUTLETS["AC 3"], timers.clock, timers.call_later, register_wh=5.5, keep=keep)
+    connector.plug(car())
+    connector.offer(amperes(32.0))
+    connector.close()
+    timers.pass_time(60)
+    assert refusals == [] and len(kept) > 3
+    connector.open()
+    assert connector.read().register_wh == int(kept[-1]) > 5

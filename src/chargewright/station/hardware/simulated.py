@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from chargewright.clock import Clock
-from chargewright.errors import LocalProtocolError
+from chargewright.errors import ChargewrightError, LocalProtocolError
 from chargewright.station.ev.pilot import PilotCue, next_state
 from chargewright.station.ev.vehicle import PACK_EMPTY_V, Vehicle
 from chargewright.station.hardware.interface import (
@@ -360,8 +362,13 @@ class SimulatedConnector:
     def _keep_register(self) -> None:
         self._advance()
         if self._register_wh != self._kept_wh:
-            self._keep(self._register_wh)
-            self._kept_wh = self._register_wh
+            try:
+                self._keep(self._register_wh)
+            except ChargewrightError as error:
+                # A memory that takes nothing is no broken meter: it counts on, and keeps it all the next time.
+                structlog.get_logger("chargewright.station").warning("a register was not kept", reason=str(error))
+            else:
+                self._kept_wh = self._register_wh
 
     def _have_enough(self) -> None:
         self._wake = None
