@@ -99,13 +99,7 @@ class Blocks:
             self._id_tag_judged,
         )
         self.queue: Final = OfflineQueue(context, self.transactions, ways.reconnect)
-        self.security: Final = SecurityExtension(
-            context,
-            configuration,
-            provisioning,
-            lambda action, request: self._put(action, request, None),
-            ways.renew,
-        )
+        self.security: Final = SecurityExtension(context, configuration, provisioning, ways.renew)
         self.connectors: Final[list[Connector]] = []
         self.reservations: Final = Reservations(context, self.connectors)
         log: TransactionLog = ReservingLog(context, self.reservations, self.transactions)

@@ -109,11 +109,6 @@ class OfflineQueue:
             return False
         self._time_outs = 0
         attempts = head.attempts + 1
-        if head.action == "SecurityEventNotification":
-            # It is in the security log, and bills wait behind it: a CSMS that refuses one has heard it.
-            self._context.log.warning("a security event was refused", reason=str(failure))
-            self._store.dequeue(head.sequence)
-            return True
         if attempts >= self._context.configuration.integer("TransactionMessageAttempts"):
             self._give_up(head, str(failure))
             return True

@@ -41,11 +41,11 @@ class SecurityLogEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 class SecurityEvents:
     """The security log of a station, and the way of its events to the CSMS.
 
-    `send` puts a message into the queue of those that are kept until they are answered; it goes out once the CSMS has
-    accepted the station. On a product without the security extension an event is only a line in the station's log.
+    `send` keeps a message until it is answered; it goes out once the CSMS has accepted the station. On a product
+    without the security extension an event is only a line in the station's log.
     """
 
-    def __init__(self, context: Context, send: Callable[[str, SecurityEventNotificationRequest], None]) -> None:
+    def __init__(self, context: Context, send: Callable[[SecurityEventNotificationRequest], None]) -> None:
         self._context = context
         self._send = send
         self._records = context.store.records("security_log")
@@ -75,7 +75,6 @@ class SecurityEvents:
             self._append(entry)
             if kind in SENT:
                 self._send(
-                    "SecurityEventNotification",
                     SecurityEventNotificationRequest(
                         type=entry.kind, timestamp=Timestamp.of(entry.timestamp), tech_info=entry.tech_info or UNSET
                     ),

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from chargewright.errors import ChargewrightError, ConfigurationError
-from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.remote_trigger import TriggerMessageRequest
 from chargewright.protocol.v16.security_events import SecurityEvent
 from chargewright.station.certificate_store import CertificateStore
@@ -13,6 +12,7 @@ from chargewright.station.configuration import StationConfiguration
 from chargewright.station.context import Answer, Context, Serve
 from chargewright.station.extended_trigger import ExtendedTrigger, ExtendedTriggers
 from chargewright.station.security import SecurityEvents
+from chargewright.station.security_outbox import SecurityOutbox
 from chargewright.station.security_profile import Access, Provisioning, SecurityProfiles
 from chargewright.transport.security_profile import SecurityProfile
 
@@ -24,8 +24,8 @@ Opened = TypeVar("Opened")
 class SecurityExtension:
     """There on every product; one without the extension serves nothing of it, and its events are log lines.
 
-    `send` puts a message into the queue that is kept until it is answered, `renew` closes the connection in order and
-    makes another. Raises `ConfigurationError` where a station cannot connect with what it was `given`.
+    `renew` closes the connection in order and makes another. Raises `ConfigurationError` where a station cannot connect
+    with what it was `given`.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class SecurityExtension:
         context: Context,
         configuration: StationConfiguration,
         given: Provisioning,
-        send: Callable[[str, Message], None],
         renew: Callable[[], None],
     ) -> None:
         self._context = context
-        self.events: Final = SecurityEvents(context, send)
+        self._outbox = SecurityOutbox(context)
+        self.events: Final = SecurityEvents(context, self._outbox.put)
         self.store: Final = CertificateStore(context.store)
         self.profiles: Final = SecurityProfiles(context, self.store, given, configuration.set, renew)
         self.certificates: Final = (
@@ -59,11 +59,13 @@ class SecurityExtension:
 
     def online(self) -> None:
         """The CSMS takes messages from now on."""
+        self._outbox.online()
         if self.certificates is not None:
             self.certificates.online()
 
     def stop(self) -> None:
         """Do nothing more of our own accord."""
+        self._outbox.stop()
         if self.certificates is not None:
             self.certificates.stop()
 

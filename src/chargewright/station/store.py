@@ -26,7 +26,10 @@ _QUEUE: Final = (
     "SELECT sequence, transaction_key, action, payload, attempts, parked_because FROM queue WHERE station = ?"
 )
 WHOLE_QUEUE: Final = f"{_QUEUE} ORDER BY sequence"
-QUEUE_HEAD: Final = f"{_QUEUE} AND parked_because IS NULL ORDER BY sequence LIMIT 1"
+_HEAD: Final = "AND parked_because IS NULL ORDER BY sequence LIMIT 1"
+# Security events are no transaction messages, and may not hold them up.
+QUEUE_HEAD: Final = f"{_QUEUE} AND action != 'SecurityEventNotification' {_HEAD}"
+SECURITY_EVENT_HEAD: Final = f"{_QUEUE} AND action = 'SecurityEventNotification' {_HEAD}"
 
 
 class Availability(msgspec.Struct, frozen=True):
@@ -301,7 +304,7 @@ class StationStore:
         """Forget one sample."""
         self._db.write("DELETE FROM sample WHERE sequence = ?", (sequence,))
 
-    # The queue of transaction messages.
+    # The queue of transaction messages, and that of security events, in one table.
 
     def enqueue(self, transaction_key: int | None, action: str, payload: bytes) -> int:
         """Put a message at the end; returns its sequence number."""
@@ -311,21 +314,28 @@ class StationStore:
         )
 
     def queue_head(self) -> QueuedMessage | None:
-        """The oldest message that is not parked."""
+        """The oldest transaction message that is not parked."""
         rows = self._queue(QUEUE_HEAD)
         return rows[0] if rows else None
 
+    def security_event_head(self) -> QueuedMessage | None:
+        """The oldest SecurityEventNotification that is not parked."""
+        rows = self._queue(SECURITY_EVENT_HEAD)
+        return rows[0] if rows else None
+
     def queue(self) -> list[QueuedMessage]:
-        """All messages in order, parked ones included."""
+        """All messages of both in order, parked ones included."""
         return self._queue(WHOLE_QUEUE)
 
     def _queue(self, query: str) -> list[QueuedMessage]:
         return [QueuedMessage(*row) for row in self._db.read(query, (self._station,))]
 
     def queue_length(self) -> int:
-        """How many messages wait (parked ones do not wait)."""
+        """How many transaction messages wait (parked ones do not wait)."""
         rows = self._db.read(
-            "SELECT count(*) FROM queue WHERE station = ? AND parked_because IS NULL", (self._station,)
+            "SELECT count(*) FROM queue WHERE station = ? AND parked_because IS NULL"
+            " AND action != 'SecurityEventNotification'",
+            (self._station,),
         )
         return int(rows[0][0])
 
