@@ -14,7 +14,19 @@ from collections.abc import Callable
 import msgspec
 from rich.console import Console
 
-from bench import authorize, charging_profiles, durable_calls, fan_out, fleet, idle, local_list, storm, week
+from bench import (
+    answers,
+    authorize,
+    charging_profiles,
+    durable_calls,
+    fan_out,
+    fleet,
+    idle,
+    local_list,
+    originate,
+    storm,
+    week,
+)
 from bench.results import Result, failed, show, write
 
 SECTIONS: dict[str, Callable[[argparse.Namespace, Console], list[Result]]] = {
@@ -25,7 +37,9 @@ SECTIONS: dict[str, Callable[[argparse.Namespace, Console], list[Result]]] = {
     idle.SECTION: lambda options, console: idle.run(options.idle, console),
     charging_profiles.SECTION: lambda _, console: charging_profiles.run(console),
     local_list.SECTION: lambda _, console: local_list.run(console),
+    answers.SECTION: lambda _, console: answers.run(console),
     fleet.SECTION: lambda options, console: fleet.run(options.fleet, console),
+    originate.SECTION: lambda options, console: originate.run(options.originate, console),
     week.SECTION: lambda options, console: week.run(options.week, console),
 }
 
@@ -42,6 +56,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--storm", type=int, default=5000, help="stations that reconnect (5000)")
     parser.add_argument("--idle", type=int, default=5000, help="idle connections to weigh (5000)")
     parser.add_argument("--fleet", type=int, default=2000, help="idle stations of our own to weigh (2000)")
+    parser.add_argument("--originate", type=int, default=1500, help="stations that send all they can (1500)")
     parser.add_argument("--week", type=int, default=100, help="stations that live a week in virtual time (100)")
     parser.add_argument("--json", action="store_true", help="print the results as one JSON line at the end")
     return parser

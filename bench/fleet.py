@@ -1,7 +1,8 @@
 """What our own stations cost: memory while idle, messages per second, bytes and commits per transaction.
 
-A fleet runs as a process of its own against `chargewright serve` in another one, so that each pays for itself. Memory
-is resident memory, sockets' share of it included, of many stations less that of a hundred, by the stations between.
+A fleet runs as a process of its own against a central system in another one, so that each pays for itself: idle, one
+that only answers; under load, `chargewright serve`. Memory is resident memory, of many stations with their sockets less
+that of a hundred, by the stations between.
 """
 
 import json
@@ -17,14 +18,14 @@ import psutil
 from rich.console import Console
 
 from bench.results import Result, bounded
-from bench.servers import ROOT, STOP_SECONDS, Server, chargewright_server
+from bench.servers import ROOT, STOP_SECONDS, Server, chargewright_server, module_server
 from bench.stations import PASSWORD_HEX
 
 SECTION = "fleet"
 # The first hundred pay for what is loaded and allocated once.
 FIRST = 100
 MOST_KIB = 75
-# Heartbeats go on; more than these say that stations are still booting.
+# More than these say that stations are still booting.
 QUIET_MESSAGES_PER_SECOND = 40
 LOAD_STATIONS = 200
 LOAD_SECONDS = 20
@@ -37,9 +38,9 @@ KEY_VARIABLE = "CHARGEWRIGHT_BENCH_KEY"
 
 def idle_kib(count: int, pics: str) -> float:
     """Connect `count` stations that nobody visits, and divide the growth of their process."""
-    with chargewright_server(count + 1, *ANY_TAG) as server, tempfile.TemporaryDirectory() as folder:
+    with module_server("bench.central_system") as server, tempfile.TemporaryDirectory() as folder:
         behaviour = Path(folder) / "nobody.toml"
-        behaviour.write_text(NOBODY + "[connect]\nstations_per_second = 150\n")
+        behaviour.write_text(NOBODY + "[connect]\nstations_per_second = 300\n")
         resident = [
             _resident_bytes(server, stations, pics, behaviour, Path(folder) / str(stations))
             for stations in (FIRST, count)
