@@ -197,6 +197,19 @@ def test_a_fault_stops_energy_and_its_end_brings_the_state_back() -> None:
     assert subject.hardware.is_closed and subject.statuses[-1] == "Charging"
 
 
+def test_who_was_let_in_is_not_let_in_any_more_after_a_fault() -> None:
+    subject = Subject()
+    subject.connector.authorize(ALICE)
+    subject.connector.set_fault(ChargePointErrorCode.HIGH_TEMPERATURE)
+    subject.bench.timers.pass_time(86_400)
+    subject.connector.authorize(ALICE)
+    subject.connector.set_fault(NO_ERROR)
+    assert subject.connector.waiting_user is None and subject.statuses == ["Preparing", "Faulted", "Available"]
+    subject.hardware.plug(car())
+    subject.bench.timers.pass_time(60)
+    assert subject.log.started == []
+
+
 def test_a_connector_in_use_goes_out_of_service_when_the_use_ends() -> None:
     subject = Subject()
     subject.charge()

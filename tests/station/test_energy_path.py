@@ -12,7 +12,7 @@ from tests.station.bench import Bench, NoteTaker
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 from chargewright.errors import LocalProtocolError
-from chargewright.protocol.v16.core import Reason
+from chargewright.protocol.v16.core import ChargePointErrorCode, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.station.connector import Connector
 from chargewright.station.context import Authorization, StatusReport
@@ -24,6 +24,7 @@ from chargewright.station.energy_path import (
     EnergyState,
     next_state,
 )
+from chargewright.station.faults import FaultSource
 from chargewright.station.hardware.interface import ConnectorHardware, Done, Outlet
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.station import Station
@@ -375,3 +376,63 @@ def test_a_station_whose_whole_board_is_dead_boots_tells_and_lets_nobody_charge(
         await life
 
     live(main, product(outlet))
+
+
+@pytest.mark.parametrize("part", ["meter", "pilot"])
+def test_a_part_that_heals_takes_away_no_fault_but_its_own(part: str) -> None:
+    names = {"meter": {"meter.read", "meter.peek"}, "pilot": {"pilot.state", "pilot.offer"}}[part]
+    for source, code in ((FaultSource.PERSON, "GroundFailure"), (FaultSource.EMERGENCY_STOP, "OtherError")):
+        subject = Subject()
+        subject.charge()
+        subject.connector.set_fault(ChargePointErrorCode(code), source)
+        subject.board.breaks |= names
+        subject.connector.read_meter()
+        subject.simulated.on_change()
+        subject.board.breaks -= names
+        subject.bench.timers.pass_time(3 * PROBE_SECONDS)
+        assert subject.told[-1] == f"Faulted {code}" and not subject.simulated.is_closed
+        subject.connector.set_fault(ChargePointErrorCode.NO_ERROR, source)
+        assert subject.told[-1] == "Charging NoError" and subject.simulated.is_closed
+
+
+def test_a_meter_that_heals_mends_no_contactor() -> None:
+    subject = Subject()
+    subject.board.is_slow = True
+    subject.charge()
+    subject.board.finish("lock")
+    subject.board.finish("close", has_worked=False)
+    assert subject.told[-1] == "Faulted PowerSwitchFailure"
+    subject.board.is_slow = False
+    subject.board.breaks.add("meter.read")
+    subject.connector.read_meter()
+    subject.board.breaks.clear()
+    subject.bench.timers.pass_time(3 * PROBE_SECONDS)
+    assert subject.told[-1] == "Faulted PowerSwitchFailure" and not subject.simulated.is_closed
+    subject.connector.set_fault(ChargePointErrorCode.NO_ERROR)
+    assert subject.told[-1] == "Charging NoError" and subject.simulated.is_closed
+
+
+def test_one_of_two_parts_that_answers_again_leaves_the_fault_of_the_other() -> None:
+    subject = Subject()
+    subject.charge()
+    subject.board.breaks |= {"meter.read", "meter.peek", "pilot.state"}
+    subject.connector.read_meter()
+    subject.simulated.on_change()
+    assert subject.told[-1] == "Faulted PowerMeterFailure"
+    subject.board.breaks -= {"meter.read", "meter.peek"}
+    subject.bench.timers.pass_time(PROBE_SECONDS + 0.1)
+    assert subject.told[-1] == "Faulted InternalError" and not subject.simulated.is_closed
+    subject.board.breaks.clear()
+    subject.bench.timers.pass_time(PROBE_SECONDS + 0.1)
+    assert subject.told[-1] == "Charging NoError" and subject.simulated.is_closed
+
+
+def test_a_meter_that_is_still_broken_shows_again_before_any_energy_flows() -> None:
+    subject = Subject()
+    subject.charge()
+    subject.board.breaks |= {"meter.read", "meter.peek"}
+    subject.connector.read_meter()
+    said = len(subject.told)
+    subject.connector.set_fault(ChargePointErrorCode.NO_ERROR)
+    assert not subject.simulated.is_closed
+    assert subject.told[said:] in ([], ["Faulted PowerMeterFailure"])

@@ -8,6 +8,7 @@ from chargewright.station.connection_timer import ConnectionTimer
 from chargewright.station.connector_status import Facts, derive_status, warning_of
 from chargewright.station.context import Authorization, Context, StatusReport, TransactionLog
 from chargewright.station.energy_path import EnergyPath
+from chargewright.station.faults import Faults, FaultSource
 from chargewright.station.hardware.interface import (
     EV_CONNECTED,
     EV_READY,
@@ -53,11 +54,11 @@ class Connector:
         self._report = report
         self._transaction_changed = transaction_changed
         self._service = OperativeState(context, number)
-        self._error_code = ChargePointErrorCode.NO_ERROR
+        self._faults = Faults()
         # Faults of the hardware that show while it is being built are told with the first status.
         self._is_switching = True
         self._path = EnergyPath(
-            context, number, hardware, changed=self._path_changed, failed=self._path_failed, healed=self._path_healed
+            context, number, hardware, self._faults, changed=self._path_changed, failed=self._path_failed
         )
         self.hardware = hardware = self._path.hardware
         self._waiting: Authorization | None = None
@@ -73,7 +74,7 @@ class Connector:
         self._info: str | None = None
         self._warning = ChargePointErrorCode.NO_ERROR
         self._connection_timer = ConnectionTimer(context, self._connection_timed_out)
-        self._reported = StatusReport(number, derive_status(self.facts), self._error_code)
+        self._reported = StatusReport(number, derive_status(self.facts), self._faults.error_code)
         self._is_switching = False
         hardware.pilot.on_change = self._hardware_changed
         if hardware.cable_lock is not None:
@@ -97,7 +98,7 @@ class Connector:
         """What is true now."""
         return Facts(
             is_operative=self._service.is_operative,
-            is_faulted=self._error_code is not ChargePointErrorCode.NO_ERROR,
+            is_faulted=bool(self._faults),
             is_plugged=self.is_plugged,
             is_authorized=self._waiting is not None,
             has_transaction=self.transaction_key is not None,
@@ -117,8 +118,7 @@ class Connector:
     def current_report(self) -> StatusReport:
         """What StatusNotification would tell now."""
         status = self.status
-        is_faulted = self._error_code is not ChargePointErrorCode.NO_ERROR
-        error_code = self._error_code if is_faulted else warning_of(self._warning, status)
+        error_code = self._faults.error_code if self._faults else warning_of(self._warning, status)
         return StatusReport(self.number, status, error_code, self._info)
 
     @property
@@ -144,11 +144,13 @@ class Connector:
     # What users, the CSMS and technicians do.
 
     def authorize(self, authorization: Authorization) -> None:
-        """Somebody may charge here: start, or wait for the plug as long as ConnectionTimeOut says."""
+        """Somebody may charge here: start, or wait ConnectionTimeOut for the plug. Does nothing while Faulted."""
+        if self._faults:
+            return
         self._waiting = authorization
         self._must_user_act = False
         self._refresh()
-        if self.is_ev_connected and not self.facts.is_faulted:
+        if self.is_ev_connected:
             self._start()
 
     def withdraw(self) -> None:
@@ -212,13 +214,20 @@ class Connector:
             self.hardware.cable_lock.unlock()
         return True
 
-    def set_fault(self, error_code: ChargePointErrorCode) -> None:
-        """A fault that keeps the connector from charging, or `NO_ERROR` when it is gone."""
-        self._error_code = error_code
-        if error_code is ChargePointErrorCode.NO_ERROR:
-            self._path.clear()
-        else:
+    def set_fault(self, error_code: ChargePointErrorCode, source: FaultSource = FaultSource.PERSON) -> None:
+        """A fault that keeps the connector from charging, or `NO_ERROR` when `source` says no more that there is one.
+
+        A person who says so has seen to what the hardware showed, too.
+        """
+        if error_code is not ChargePointErrorCode.NO_ERROR:
+            self._faults.add(source, error_code)
+            # However long it lasts, nobody else may start in the name of who waits now.
+            self._waiting = None
             self._path.cut()
+        else:
+            self._faults.remove(source)
+            if source is FaultSource.PERSON:
+                self._path.clear()
         self._path_changed()
 
     def warn(self, error_code: ChargePointErrorCode) -> None:
@@ -371,9 +380,8 @@ class Connector:
             self._report(report)
 
     def _switch_contactor(self) -> None:
-        is_faulted = self._error_code is not ChargePointErrorCode.NO_ERROR
         has_transaction = self.transaction_key is not None
-        self._path.follow(has_transaction and self._is_offering and self._is_ev_ready and not is_faulted)
+        self._path.follow(has_transaction and self._is_offering and self._is_ev_ready and not self._faults)
 
     def _path_changed(self) -> None:
         """The way of energy is further than it was."""
@@ -381,16 +389,11 @@ class Connector:
         if self._waiting is not None and self.is_ev_connected and not self.facts.is_faulted:
             self._start()
 
-    def _path_failed(self, error_code: ChargePointErrorCode) -> None:
+    def _path_failed(self) -> None:
         """The energy is off; a transaction goes on without it, whoever waits has to try again elsewhere."""
-        if self._error_code is ChargePointErrorCode.NO_ERROR:
-            self._error_code = error_code
         self._waiting = None
         if not self._is_switching:
             self._refresh()
-
-    def _path_healed(self) -> None:
-        self.set_fault(ChargePointErrorCode.NO_ERROR)
 
     def _catch_up(self) -> bool:
         """Idle: make felt what had to wait; returns whether something did."""

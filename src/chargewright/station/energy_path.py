@@ -13,6 +13,7 @@ import msgspec
 from chargewright.errors import LocalProtocolError
 from chargewright.protocol.v16.core import ChargePointErrorCode
 from chargewright.station.context import Context
+from chargewright.station.faults import HARDWARE, Faults, FaultSource
 from chargewright.station.hardware.guarded import ERROR_CODES, Guard
 from chargewright.station.hardware.interface import NO_OFFER, ConnectorHardware, Done, MeterReading, Offer, Timer
 
@@ -87,7 +88,7 @@ _STEP_ERRORS: Final[Mapping[EnergyState, ChargePointErrorCode]] = {
 # How often parts that raised while being read are asked again.
 PROBE_SECONDS: Final = 10.0
 # Parts that heal by themselves when they answer again; after a failed order somebody has to look (`clear`).
-_HEALING: Final = frozenset({ERROR_CODES["meter"], ERROR_CODES["pilot"]})
+_HEALING: Final = {"meter": FaultSource.METER, "pilot": FaultSource.PILOT}
 
 
 def next_state(state: EnergyState, cue: EnergyCue) -> EnergyState:
@@ -99,9 +100,10 @@ def next_state(state: EnergyState, cue: EnergyCue) -> EnergyState:
 
 
 class EnergyPath:
-    """`changed` is called when a step has ended later than it was ordered, `failed(error_code)` when hardware failed
-    (the energy is off by then), `healed` when parts that did not answer do again.
+    """`changed` is called when a step has ended later than it was ordered, or parts that did not answer do again;
+    `failed` when hardware failed (the energy is off by then, and `faults` says what it was).
 
+    It adds to `faults`, and takes away, only those of `HARDWARE`; it stays failed as long as one of them stands.
     `hardware` are the given drivers behind a guard; the path itself is the only one who switches them.
     """
 
@@ -110,17 +112,17 @@ class EnergyPath:
         context: Context,
         number: int,
         hardware: ConnectorHardware,
+        faults: Faults,
         *,
         changed: Callable[[], None],
-        failed: Callable[[ChargePointErrorCode], None],
-        healed: Callable[[], None],
+        failed: Callable[[], None],
     ) -> None:
         self.state = EnergyState.IDLE
         self._context = context
         self._number = number
         self._changed = changed
         self._failed = failed
-        self._healed = healed
+        self._faults = faults
         self._guard = Guard(hardware, context.clock, lambda: context.store.register(number)[0], self._part_failed)
         self.hardware: Final = self._guard.hardware
         self._offer = NO_OFFER
@@ -180,17 +182,22 @@ class EnergyPath:
         else:
             self.hardware.contactor.open()
 
-    def fail(self, error_code: ChargePointErrorCode) -> None:
+    def fail(self, error_code: ChargePointErrorCode, source: FaultSource = FaultSource.ORDER) -> None:
         """The hardware has failed: energy off, and the connector told."""
+        if source not in self._faults.sources:
+            self._faults.add(source, error_code)
         if EnergyCue.FAIL in TRANSITIONS[self.state]:
             self._move(EnergyCue.FAIL)
-        self._failed(error_code)
+        self._failed()
 
     def clear(self) -> None:
-        """Somebody has mended it; what is still broken will show again. Idempotent."""
+        """Somebody has mended it; meter and pilot that are still broken show again at once. Idempotent."""
+        was_failed = bool(self._faults.sources & HARDWARE)
         self._guard.forget()
-        if self.state is EnergyState.FAILED:
-            self._move(EnergyCue.CLEAR)
+        self._faults.remove(*HARDWARE)
+        self._recover()
+        if was_failed:
+            self._guard.ask_again()
 
     def shut_down(self) -> None:
         """Energy off and no timers, for good."""
@@ -290,8 +297,8 @@ class EnergyPath:
         self._context.log.error("a driver failed", connector=self._number, part=part, exc_info=error)
         if self._is_over:
             return
-        self.fail(ERROR_CODES[part])
-        if ERROR_CODES[part] in _HEALING:
+        self.fail(ERROR_CODES[part], _HEALING.get(part, FaultSource.ORDER))
+        if part in _HEALING:
             self._probe_later()
 
     def _probe_later(self) -> None:
@@ -302,7 +309,14 @@ class EnergyPath:
     def _ask_again(self) -> None:
         self._probe = None
         self._guard.ask_again()
-        if self._guard.is_broken:
+        answering = [part for part in _HEALING if not self._guard.is_broken(part)]
+        if len(answering) < len(_HEALING):
             self._probe_later()
-        else:
-            self._healed()
+        self._faults.remove(*(_HEALING[part] for part in answering))
+        self._recover()
+        self._changed()
+
+    def _recover(self) -> None:
+        """Ready again, once nothing that the hardware showed is left."""
+        if self.state is EnergyState.FAILED and not self._faults.sources & HARDWARE:
+            self._move(EnergyCue.CLEAR)

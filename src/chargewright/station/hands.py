@@ -68,7 +68,6 @@ class StationHands:
         self.messages: dict[str, int] = {}
         # What is broken stays broken over a power cut.
         self._faults: dict[int, ChargePointErrorCode] = {}
-        self._is_emergency_stopped = False
         virtual.network.on_message = self._count
         self._hands: dict[type[Deed], Callable[[Any], None]] = {
             deeds.PlugIn: self._plug_in,
@@ -103,7 +102,7 @@ class StationHands:
 
     def state(self) -> StationState:
         """What can be seen now."""
-        return station_state(self.virtual, self.station_id, self._faults, self._is_emergency_stopped)
+        return station_state(self.virtual, self.station_id, self._faults, self.virtual.emergency_stop.is_pressed)
 
     # Drivers.
 
@@ -213,7 +212,7 @@ class StationHands:
         if deed.connector not in self._faults and not has_status:
             raise self._refused(deed, "it has no fault", "look at `show`")
         self._faults.pop(deed.connector, None)
-        if self.virtual.has_power and not self._is_emergency_stopped:
+        if self.virtual.has_power:
             self.virtual.station.set_fault(deed.connector, ChargePointErrorCode.NO_ERROR)
 
     def _warn(self, deed: deeds.Warn) -> None:
@@ -229,30 +228,18 @@ class StationHands:
         lock.is_jammed = is_jammed
 
     def _emergency_stop(self, deed: deeds.EmergencyStop) -> None:
-        if self._is_emergency_stopped:
+        if self.virtual.emergency_stop.is_pressed:
             raise self._refused(deed, "the button is pressed already", "release-emergency-stop")
-        self._is_emergency_stopped = True
-        if self.virtual.has_power:
-            self.virtual.station.end_transactions(Reason.EMERGENCY_STOP)
-            self._apply_faults()
+        self.virtual.emergency_stop.press()
 
     def _release_emergency_stop(self, deed: deeds.ReleaseEmergencyStop) -> None:
-        if not self._is_emergency_stopped:
+        if not self.virtual.emergency_stop.is_pressed:
             raise self._refused(deed, "the button is not pressed", "press it first (emergency-stop)")
-        self._is_emergency_stopped = False
-        if self.virtual.has_power:
-            for number in range(1, len(self.virtual.connectors) + 1):
-                code = self._faults.get(number, ChargePointErrorCode.NO_ERROR)
-                self.virtual.station.set_fault(number, code)
+        self.virtual.emergency_stop.release()
 
     def _apply_faults(self) -> None:
-        for number in range(1, len(self.virtual.connectors) + 1):
-            code = self._faults.get(number)
-            if code is None and self._is_emergency_stopped:
-                # §7.6 has no error code of its own for it.
-                code = ChargePointErrorCode.OTHER_ERROR
-            if code is not None:
-                self.virtual.station.set_fault(number, code)
+        for number, code in self._faults.items():
+            self.virtual.station.set_fault(number, code)
 
     def _cut_power(self, deed: deeds.CutPower) -> None:
         self._need_power(deed)

@@ -6,6 +6,7 @@ from typing import Protocol
 from chargewright.protocol.v16.core import ChargePointErrorCode, Reason
 from chargewright.protocol.v16.security_events import SecurityEvent
 from chargewright.station.context import Authorization, Context
+from chargewright.station.faults import FaultSource
 from chargewright.station.hardware.interface import Housing
 
 __all__ = ["watch"]
@@ -18,8 +19,8 @@ class Stoppable(Protocol):
     def user(self) -> Authorization | None:
         """Whose transaction runs."""
 
-    def set_fault(self, error_code: ChargePointErrorCode) -> None:
-        """Keep it from charging; `NO_ERROR`: not any more."""
+    def set_fault(self, error_code: ChargePointErrorCode, source: FaultSource) -> None:
+        """Keep it from charging; `NO_ERROR`: not any more, as far as `source` is concerned."""
 
     def stop(self, reason: Reason, id_tag: str | None) -> None:
         """End the transaction, if one runs."""
@@ -29,19 +30,19 @@ def watch(housing: Housing, context: Context, connectors: Sequence[Stoppable]) -
     """Listen to button and sensor.
 
     Pressed: every connector is Faulted (OtherError), and its transaction ends with reason EmergencyStop; the hardware
-    has taken the energy off already. Released: the faults are gone, unless the hardware shows others.
+    has taken the energy off already. Released: the faults of the button are gone, those of others stay.
     """
 
     def pressed() -> None:
         context.log.warning("emergency stop pressed")
         for connector in connectors:
-            connector.set_fault(ChargePointErrorCode.OTHER_ERROR)
+            connector.set_fault(ChargePointErrorCode.OTHER_ERROR, FaultSource.EMERGENCY_STOP)
             connector.stop(Reason.EMERGENCY_STOP, None if connector.user is None else connector.user.id_tag)
 
     def released() -> None:
         context.log.warning("emergency stop released")
         for connector in connectors:
-            connector.set_fault(ChargePointErrorCode.NO_ERROR)
+            connector.set_fault(ChargePointErrorCode.NO_ERROR, FaultSource.EMERGENCY_STOP)
 
     if housing.emergency_stop is not None:
         housing.emergency_stop.on_press = pressed

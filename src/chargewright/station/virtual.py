@@ -16,9 +16,10 @@ from chargewright.station.dialect import Dialect
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.file_trust import InstalledRoots
 from chargewright.station.flag import Flag
+from chargewright.station.hardware.interface import Housing
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.hardware.simulated_firmware import SimulatedFirmware
-from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
+from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays, SimulatedEmergencyStop
 from chargewright.station.hardware.simulated_restarter import SimulatedRestarter
 from chargewright.station.network import SimulatedNetwork
 from chargewright.station.product import Product
@@ -85,6 +86,7 @@ class VirtualStation:
         # It runs on over power cuts, as one with a battery does; hardware that lives on came with it.
         self.clock = clock if isinstance(clock, StationClock) else StationClock(clock)
         self.restarter = SimulatedRestarter()
+        self.emergency_stop = SimulatedEmergencyStop()
         self._store = store
         self._power = Flag()
         self._power.set()
@@ -107,6 +109,7 @@ class VirtualStation:
             connect=self.network.connect,
             clock=self.clock,
             restarter=self.restarter,
+            housing=Housing(emergency_stop=self.emergency_stop),
             random=random,
             delay_seconds=delay_seconds,
             password=password,
@@ -147,6 +150,7 @@ class VirtualStation:
             return
         self._power.clear()
         self.station.cut_power()
+        self.emergency_stop.power_cut()
         for connector in self.connectors:
             connector.cut_power()
         self.tell()
@@ -157,6 +161,7 @@ class VirtualStation:
             return
         self.station = self._make_station()
         self.station.on_change = self.tell
+        self.emergency_stop.power_returned()
         self._power.set()
         self.tell()
 

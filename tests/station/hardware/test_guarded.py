@@ -48,9 +48,9 @@ def test_a_meter_that_falls_silent_is_told_once_and_its_register_stays() -> None
     readings = [guard.hardware.meter.read(), guard.hardware.meter.peek()]
     assert [(reading.register_wh, reading.power_w) for reading in readings] == [(500, None)] * 2
     assert not any(reading.is_measured for reading in readings)
-    assert failures == ["meter: no answer on the bus"] and guard.is_broken
+    assert failures == ["meter: no answer on the bus"] and guard.is_broken("meter")
     meter.is_dead = False
-    assert guard.hardware.meter.read().power_w == 7.0 and not guard.is_broken
+    assert guard.hardware.meter.read().power_w == 7.0 and not guard.is_broken("meter")
 
 
 def test_a_meter_that_never_answered_stands_where_the_station_remembers() -> None:

@@ -1,7 +1,7 @@
 """Drivers behind a guard: whatever one raises becomes a fault of the connector, never an end of the station.
 
 A part that raised is *broken*: its last good answer stands in for it, and the fault is told once. Reading is tried
-again by whoever reads next; `is_broken` says whether any part is still out of order.
+again by whoever reads next; `is_broken` says whether a part is still out of order.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,10 +61,9 @@ class Guard:
             dc=None if hardware.dc is None else _Dc(self, hardware.dc),
         )
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether some part raised when it was last asked."""
-        return bool(self._broken)
+    def is_broken(self, part: str) -> bool:
+        """Whether that part raised when it was last asked."""
+        return part in self._broken
 
     def ask_again(self) -> None:
         """Read meter and pilot, to see whether they answer again."""

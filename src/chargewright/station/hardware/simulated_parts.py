@@ -13,6 +13,7 @@ __all__ = [
     "HardwareDelays",
     "SimulatedCableLock",
     "SimulatedDcController",
+    "SimulatedEmergencyStop",
     "SimulatedTagReader",
     "delays_from",
 ]
@@ -141,6 +142,34 @@ class SimulatedDcController:
             self._under_way = self._call_later(seconds, lambda: done(True))
         else:
             done(True)
+
+
+class SimulatedEmergencyStop:
+    """A button that stays pressed until it is released, over power cuts too."""
+
+    def __init__(self) -> None:
+        self.on_press: Callable[[], None] = _nobody_listens
+        self.on_release: Callable[[], None] = _nobody_listens
+        self.is_pressed = False
+
+    def press(self) -> None:
+        """Hit it."""
+        self.is_pressed = True
+        self.on_press()
+
+    def release(self) -> None:
+        """Turn it back."""
+        self.is_pressed = False
+        self.on_release()
+
+    def power_cut(self) -> None:
+        """Nobody is there to be told."""
+        self.on_press = self.on_release = _nobody_listens
+
+    def power_returned(self) -> None:
+        """A station that has just been made, and listens, is told how the button stands."""
+        if self.is_pressed:
+            self.on_press()
 
 
 class SimulatedTagReader:
