@@ -50,6 +50,8 @@ def test_a_pattern_makes_as_many_tags_as_are_asked_for() -> None:
         ("[drivers]\nid_tags = ['A', 'a']", "drivers.id_tags", "a", "letter case"),
         ("[drivers]\nid_tag_pattern = 'A'", "drivers.id_tag_pattern", "A", "one run of"),
         ("[drivers]\nid_tag_pattern = '#'\nid_tag_count = 10", "drivers.id_tag_count", 10, "at most 9"),
+        ('[drivers]\nid_tags = ["B\\t"]', "drivers.id_tags[0]", "B\t", "printable ASCII"),
+        ('[drivers]\nid_tag_pattern = "\\u0007#"', "drivers.id_tag_pattern", "\x07#", "printable ASCII"),
         ("[connect]\nstations_per_second = 0", "connect.stations_per_second", 0, "> 0.0"),
     ],
 )

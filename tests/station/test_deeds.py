@@ -57,6 +57,8 @@ def test_fields_are_checked() -> None:
             "'Tired' is not right; expected one of ConnectorLockFailure,",
         ),
         ("change-vehicle", {"connector": 1, "phases": 4}, "phases: 4 is not right; expected int <= 3"),
+        ("present-tag", {"id_tag": "a\0b"}, "id_tag: 'a\\x00b' is not right; expected 1 to 20 printable ASCII"),
+        ("present-tag", {"id_tag": ""}, "id_tag: '' is not right; expected 1 to 20 printable ASCII"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_value_and_what_would_be_right(

@@ -376,3 +376,17 @@ def test_free_vending_leaves_a_reserved_connector_to_others() -> None:
         assert (await world.csms.expect("StartTransaction"))["idTag"] == "FREE"
 
     live(main, product(SOCKET, free_vending_tag="FREE", reservations=Reservations(has_connector_zero=False)))
+
+
+@pytest.mark.parametrize("read", ["A\0", "A\tB", "", "x" * 21, "Ä"])
+def test_what_is_no_id_tag_starts_and_asks_nothing(read: str) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag(read)
+        await asyncio.sleep(5)
+        assert world.csms.of("Authorize") == [] and world.store.queue() == []
+        world.virtual.show_tag("GOOD")
+        await world.csms.expect("StartTransaction")
+
+    live(main)

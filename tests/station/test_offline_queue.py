@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.station.scripted_csms import SILENCE
 from tests.station.world import World, car, live
 
+from chargewright.protocol.v16.datatypes import AuthorizationStatus
+from chargewright.station.context import Authorization
 from chargewright.station.store import StationStore
 
 TRANSACTION_MESSAGES = ("StartTransaction", "MeterValues", "StopTransaction")
@@ -301,5 +303,21 @@ def test_any_message_can_be_parked_and_the_others_still_go(action: str) -> None:
         assert {item.action for item in world.store.queue()} == {action}
         assert all(item.parked_because for item in world.store.queue())
         assert world.store.transactions() == []
+
+    live(main)
+
+
+def test_a_message_that_cannot_be_read_is_parked_and_stops_nobody_elses_bill() -> None:
+    async def main(world: World) -> None:
+        reading = world.virtual.station._blocks.connectors[0].read_meter()
+        spoilt = Authorization("A\tB", AuthorizationStatus.ACCEPTED)  # as an earlier release let it in
+        world.virtual.station._blocks.transactions.start(1, spoilt, reading)
+        await world.boot()
+        await charge(world, 60)
+        start = await world.csms.expect("StartTransaction")
+        await world.csms.expect("StopTransaction")
+        assert start["idTag"] == "TAG"
+        parked = [message.action for message in world.store.queue() if message.parked_because is not None]
+        assert parked == ["StartTransaction", "StopTransaction"]
 
     live(main)

@@ -31,17 +31,15 @@ from msgspec import Meta
 
 from chargewright.errors import ConfigurationError
 from chargewright.station.ev.driver import Habits
+from chargewright.station.id_tag import ID_TAG_EXPECTED, IdTag
 
 __all__ = ["Arrivals", "Behaviour", "Charging", "Connect", "Drivers", "Failures", "behaviours", "load_behaviour"]
 
 NonNegative = Annotated[float, Meta(ge=0.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-IdTag = Annotated[str, Meta(min_length=1, max_length=20)]
 # More tags than any test needs, and few enough for memory.
 MOST_ID_TAGS: Final = 1_000_000
-# An idToken is a CiString20Type (§7.28).
-ID_TAG_LENGTH: Final = 20
 # A tag is at one connector at a time; more than this only make a central system slow to start.
 TAGS_PER_CONNECTOR: Final = 2
 HOURS: Final = 24
@@ -211,9 +209,8 @@ def _explained(where: str, table: dict[str, Any], message: str) -> Configuration
         field = f"{field}.{unknown[1]}".removeprefix(".")
         known = _known_fields(field)
         return ConfigurationError(where, field, _value_at(table, field), f"one of {', '.join(known)}")
-    return ConfigurationError(
-        where, field, _value_at(table, field), expected.removeprefix("Expected ").replace("`", "")
-    )
+    expected = ID_TAG_EXPECTED if "matching regex" in expected else expected.removeprefix("Expected ").replace("`", "")
+    return ConfigurationError(where, field, _value_at(table, field), expected)
 
 
 def _known_fields(field: str) -> tuple[str, ...]:

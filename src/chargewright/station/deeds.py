@@ -14,6 +14,7 @@ import msgspec
 
 from chargewright.errors import ChargewrightError
 from chargewright.protocol.v16.core import ChargePointErrorCode
+from chargewright.station.id_tag import ID_TAG_EXPECTED, IdTag
 
 __all__ = [
     "DEEDS",
@@ -50,7 +51,6 @@ __all__ = [
 
 Connector = Annotated[int, msgspec.Meta(ge=1, description="Number of the connector, from 1.")]
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
-IdTag = Annotated[str, msgspec.Meta(min_length=1, max_length=20, description="Id tag: 1 to 20 characters (§7.28).")]
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
@@ -307,6 +307,8 @@ def _wrong(kind: type, fields: Mapping[str, Any], sentence: str) -> WrongField:
             return WrongField(path, None, "a value; it is missing")
         known = ", ".join(field.encode_name for field in msgspec.structs.fields(kind)) or "none"
         return WrongField(path, _at(fields, path), f"no field of this name; known here: {known}")
+    if path.endswith("id_tag"):
+        return WrongField(path, _at(fields, path), ID_TAG_EXPECTED)
     expected = said.removeprefix("Expected ").replace("`", "")
     return WrongField(path, _at(fields, path), _choices(kind, path) or expected)
 

@@ -8,6 +8,7 @@ from chargewright.protocol.v16.core import ChargePointStatus, Reason
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.station.context import Admission, Authorization, ConnectorPort, Context
 from chargewright.station.hardware.interface import Timer
+from chargewright.station.id_tag import ID_TAG_EXPECTED, is_id_tag
 from chargewright.station.snapshot import masked
 
 __all__ = ["LocalAccess", "TagJudge"]
@@ -64,7 +65,10 @@ class LocalAccess:
         self._selection_timer = self._context.call_later(seconds, self._forget_selection)
 
     def show(self, id_tag: str, connector_id: int | None = None) -> None:
-        """A tag was read, for one connector or for any."""
+        """A tag was read, for one connector or for any. What is no id tag starts nothing: no message can carry it."""
+        if not is_id_tag(id_tag):
+            self._context.log.warning("what was read is no id tag", expected=ID_TAG_EXPECTED, characters=len(id_tag))
+            return
         if connector_id is None:
             connector_id = self._selected
         self._forget_selection()

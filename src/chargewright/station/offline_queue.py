@@ -10,7 +10,7 @@ from typing import Final
 from chargewright.errors import LocalProtocolError
 from chargewright.protocol.v16.actions import ACTIONS
 from chargewright.protocol.v16.base import Message
-from chargewright.protocol.v16.coding import encode
+from chargewright.protocol.v16.coding import DECODE_FAILURES, encode
 from chargewright.station.context import CallFailed, CallFailure, Context, TransactionMessages
 from chargewright.station.flag import Flag
 from chargewright.station.hardware.interface import Timer
@@ -80,7 +80,14 @@ class OfflineQueue:
     async def _send(self, head: QueuedMessage) -> bool:
         """Try one message; returns whether to go on with the queue at once."""
         try:
-            response = await self._context.call(self._messages.request(head), ACTIONS[head.action].response)
+            request = self._messages.request(head)
+        except DECODE_FAILURES as error:
+            # It would stop every bill behind it, each time anew.
+            self._context.log.error("a transaction message cannot be read", action=head.action, reason=str(error))
+            self._give_up(head, str(error))
+            return True
+        try:
+            response = await self._context.call(request, ACTIONS[head.action].response)
         except CallFailed as failure:
             return self._failed(head, failure)
         except LocalProtocolError as error:

@@ -23,6 +23,7 @@ from chargewright.station.ev.remote_driver import RemoteDriver
 from chargewright.station.ev.vending import VendingHands
 from chargewright.station.hands import StationHands
 from chargewright.station.hardware.simulated_parts import delays_from
+from chargewright.station.id_tag import ID_TAG_EXPECTED, is_id_tag
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
 from chargewright.station.provisioning import provisioning_from
@@ -39,8 +40,6 @@ __all__ = ["RunResult", "RunSettings", "product_from", "result_of", "run", "say_
 
 AnyDriver: TypeAlias = Driver | RemoteDriver
 
-# An idToken is a CiString20Type (§7.28).
-ID_TAG_LENGTH: Final = 20
 BACK_OFF: Final = BackOff()
 # Before the first connection: whoever starts station and central system together should not wait for them to meet. No
 # crowd of stations comes back at once here, which is what the usual back-off is for.
@@ -155,15 +154,15 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
     """What was done, and whether the time was over (or else a signal came)."""
     if not is_identity(settings.station_id):
         raise ConfigurationError("--id", "", settings.station_id, "1 to 48 printable ASCII characters but / \\ ? # %")
-    if not settings.speed > 0:
+    if not 0 < settings.speed < math.inf:
         raise ConfigurationError("--speed", "", settings.speed, "a number above 0")
     if settings.for_seconds is not None and not 0 < settings.for_seconds < math.inf:
         raise ConfigurationError("--for", "", settings.for_seconds, "a number of seconds above 0")
     for id_tag in settings.id_tags:
-        if not 0 < len(id_tag) <= ID_TAG_LENGTH:
-            raise ConfigurationError("--id-tag", "", id_tag, f"1 to {ID_TAG_LENGTH} characters")
-    if settings.free_vending is not None and not 0 < len(settings.free_vending) <= ID_TAG_LENGTH:
-        raise ConfigurationError("--free-vending", "", settings.free_vending, f"1 to {ID_TAG_LENGTH} characters")
+        if not is_id_tag(id_tag):
+            raise ConfigurationError("--id-tag", "", id_tag, ID_TAG_EXPECTED)
+    if settings.free_vending is not None and not is_id_tag(settings.free_vending):
+        raise ConfigurationError("--free-vending", "", settings.free_vending, ID_TAG_EXPECTED)
     if settings.control is not None and settings.drivers != "none":
         expected = "none, as whoever uses --control is alone at the station"
         raise ConfigurationError("--driver", "", settings.drivers, expected)
