@@ -6,10 +6,11 @@ from typing import Protocol, TypeVar
 from chargewright.protocol.v16.actions import ACTIONS, Role
 from chargewright.protocol.v16.base import Message
 from chargewright.rpc.connection import RpcConnection
+from chargewright.station.answer_reading import read_tolerantly
 from chargewright.station.boot import Permission
 from chargewright.station.context import Answer, CallFailed, CallFailure, Serve
 from chargewright.station.dialect import Dialect, numbered_call_ids
-from chargewright.station.link import Command, read_tolerantly
+from chargewright.station.link import Command
 from chargewright.station.store import StationStore
 
 __all__ = ["Calls", "Send"]

@@ -15,7 +15,7 @@ import structlog
 from chargewright.clock import Clock
 from chargewright.errors import ChargewrightError
 from chargewright.protocol.v16.base import Message
-from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
+from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason, StartTransactionResponse
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.protocol.v16.security_events import SecurityEvent
 from chargewright.station.dialect import Dialect
@@ -40,6 +40,7 @@ __all__ = [
     "StatusReport",
     "TransactionLog",
     "TransactionMessages",
+    "UnjudgedStart",
 ]
 
 ResponseType = TypeVar("ResponseType", bound=Message)
@@ -255,6 +256,10 @@ class ConnectorPort(Protocol):
     @property
     def is_held_out_of_service(self) -> bool:
         """Whether a hold has taken effect: nobody uses the connector, and nobody can."""
+
+
+class UnjudgedStart(StartTransactionResponse):
+    """StartTransaction.conf of which only the transactionId can be read: its `id_tag_info` says nothing."""
 
 
 class TransactionMessages(Protocol):

@@ -11,9 +11,7 @@ from chargewright.clock import Clock
 from chargewright.errors import ConnectionLost, LocalProtocolError
 from chargewright.protocol.v16.actions import ACTION_OF_REQUEST, Action
 from chargewright.protocol.v16.base import Message
-from chargewright.protocol.v16.coding import decode
 from chargewright.protocol.v16.error_codes import ErrorCode
-from chargewright.protocol.v16.salvage import Salvaged, salvage
 from chargewright.rpc.connection import RpcConnection
 from chargewright.rpc.errors import InternalFault, RpcError
 from chargewright.rpc.events import (
@@ -34,7 +32,7 @@ from chargewright.station.hardware.interface import Timer
 from chargewright.station.tally import Tally
 from chargewright.transport.connection import Connection
 
-__all__ = ["Command", "Link", "Traffic", "read_tolerantly"]
+__all__ = ["Command", "Link", "Traffic"]
 
 ResponseType = TypeVar("ResponseType", bound=Message)
 # Serves one CALL of the CSMS; None: no answer may be given (§4.2, while Rejected). Raises RpcError to refuse.
@@ -43,14 +41,6 @@ Command = Callable[[Message], Answer | None]
 WAITING_BOUND: Final = 1000
 # What a slow or broken line does to good messages.
 HARMLESS: Final = frozenset({IgnoredReason.LATE_ANSWER, IgnoredReason.UNKNOWN_ID, IgnoredReason.CONNECTION_LOST})
-
-
-def read_tolerantly(kind: type[Message], payload: bytes | msgspec.Raw) -> Salvaged:
-    """Read an answer with harmless deviations, but a CALL as the schema says.
-
-    A CSMS that adds a field to an answer must not keep a station from booting; what it orders must be exact.
-    """
-    return Salvaged(decode(kind, payload), ()) if kind in ACTION_OF_REQUEST else salvage(kind, payload)
 
 
 class Traffic(msgspec.Struct):

@@ -20,7 +20,7 @@ from chargewright.protocol.v16.core import (
     StopTransactionResponse,
 )
 from chargewright.protocol.v16.datatypes import IdTagInfo, MeterValue, ReadingContext
-from chargewright.station.context import Authorization, Context
+from chargewright.station.context import Authorization, Context, UnjudgedStart
 from chargewright.station.hardware.interface import MeterReading
 from chargewright.station.store import QueuedMessage, StoredTransaction
 from chargewright.station.transaction_data import TransactionData
@@ -201,9 +201,11 @@ class Transactions:
         if not isinstance(response, StartTransactionResponse):
             self._move(transaction, TransactionCue.START_GIVEN_UP, UNKNOWN_TRANSACTION_ID)
             return None
-        self._id_tag_judged(transaction.id_tag, response.id_tag_info)
+        is_judged = not isinstance(response, UnjudgedStart)
+        if is_judged:
+            self._id_tag_judged(transaction.id_tag, response.id_tag_info)
         state = self._move(transaction, TransactionCue.START_ANSWERED, response.transaction_id)
-        if state not in RUNNING:
+        if state not in RUNNING or not is_judged:
             return None
         id_tag_info = response.id_tag_info
         return lambda: self._start_judged(key, id_tag_info)
