@@ -56,6 +56,12 @@ def test_a_long_explanation_is_cut() -> None:
     assert desk.queued[0].tech_info == "x" * 255
 
 
+def test_an_explanation_with_a_nul_can_be_sent() -> None:
+    desk = Desk()
+    desk.events.note(SecurityEvent.TAMPER_DETECTION_ACTIVATED, "A\0B")
+    assert desk.queued[0].tech_info == "A\ufffdB"
+
+
 def test_without_the_extension_nothing_is_kept_or_sent() -> None:
     desk = Desk(security=None)
     desk.events.note(SecurityEvent.TAMPER_DETECTION_ACTIVATED)

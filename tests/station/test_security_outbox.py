@@ -115,6 +115,17 @@ def test_they_are_counted_and_those_that_cannot_be_sent_are_set_aside() -> None:
     assert [item.parked_because for item in bench.store.queue()] == ["a lone surrogate"]
 
 
+def test_one_that_cannot_be_read_holds_no_other_up() -> None:
+    bench = Bench(product())
+    outbox = SecurityOutbox(bench.context)
+    outbox.put(event(bench, "A\0"))
+    outbox.put(event(bench, "B"))
+    bench.timers.pass_time(1)
+    assert kinds(bench) == ["B"] and bench.context.tally.parked == 1
+    (parked,) = bench.store.queue()
+    assert parked.parked_because is not None and "NUL" in parked.parked_because
+
+
 def test_a_disk_that_fails_once_stops_nothing() -> None:
     async def main(world: World) -> None:
         await world.boot()

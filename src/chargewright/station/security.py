@@ -70,7 +70,9 @@ class SecurityEvents:
         self._context.log.info("security event", kind=kind.value, detail=tech_info)
         if self._context.product.security is None:
             return
-        entry = SecurityLogEntry(self._context.clock.now(), kind.value, tech_info[:TECH_INFO_CHARACTERS])
+        # What strangers send ends up in here, and a NUL could not be sent on.
+        told = tech_info.replace("\0", "\ufffd")[:TECH_INFO_CHARACTERS]
+        entry = SecurityLogEntry(self._context.clock.now(), kind.value, told)
         with self._context.store.atomically():
             self._append(entry)
             if kind in SENT:

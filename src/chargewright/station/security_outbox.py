@@ -7,7 +7,7 @@ and transaction messages pass by meanwhile.
 from typing import Final
 
 from chargewright.errors import LocalProtocolError
-from chargewright.protocol.v16.coding import decode, encode
+from chargewright.protocol.v16.coding import DECODE_FAILURES, decode, encode
 from chargewright.protocol.v16.security import SecurityEventNotificationRequest, SecurityEventNotificationResponse
 from chargewright.station.context import CallFailed, CallFailure, Context
 from chargewright.station.hardware.interface import Timer
@@ -79,7 +79,7 @@ class SecurityOutbox:
             # It is in the security log; a CSMS that refuses one has heard it.
             self._context.log.warning("a security event was refused", reason=str(failure))
             self._store.dequeue(head.sequence)
-        except LocalProtocolError as error:
+        except (LocalProtocolError, *DECODE_FAILURES) as error:
             self._context.log.error("a security event cannot be sent", reason=str(error))
             self._store.park(head.sequence, str(error))
             self._context.tally.parked += 1
