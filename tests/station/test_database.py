@@ -268,6 +268,36 @@ def test_what_a_file_of_ones_own_refuses_has_not_happened() -> None:
         assert not database._db.in_transaction
 
 
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_whoever_changed_what_is_taken_back_learns_it(is_shared: bool, tmp_path: Path) -> None:
+    with FullDisk(tmp_path / "file.sqlite3", call_later=Later() if is_shared else None) as database:
+        undone: list[str] = []
+
+        def change(name: str, fails: bool = False) -> None:
+            with database.atomically():
+                with database.atomically():
+                    database.write("INSERT INTO station (identity) VALUES (?)", (name,))
+                    database.if_taken_back(lambda: undone.append(name))
+                    database.if_taken_back(lambda: undone.append(f"{name}, later"))
+                if fails:
+                    raise ZeroDivisionError
+
+        change("kept")
+        with pytest.raises(ZeroDivisionError):
+            change("dropped", fails=True)
+        assert undone == ["dropped, later", "dropped"]
+        if not is_shared:
+            with pytest.raises(StationStoreError), database.atomically():
+                change("refused")
+                database.is_full = True
+            assert undone[2:] == ["refused, later", "refused"]
+            database.is_full = False
+        database.if_taken_back(lambda: undone.append("nothing is open"))
+        change("kept as well")
+        assert [name for (name,) in database.read("SELECT identity FROM station")] == ["kept", "kept as well"]
+        assert len(undone) == (2 if is_shared else 4)
+
+
 def test_a_file_that_cannot_be_written_is_released_all_the_same(tmp_path: Path) -> None:
     path = tmp_path / "fleet.sqlite3"
     database = FullDisk(path, call_later=Later())

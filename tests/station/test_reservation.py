@@ -13,7 +13,7 @@ from chargewright.errors import LocalProtocolError
 from chargewright.protocol.v16.core import ChargePointErrorCode
 from chargewright.station.product import Product, Reservations
 from chargewright.station.reservation import TRANSITIONS, ReservationCue, ReservationState, next_state
-from chargewright.station.store import StationStore
+from chargewright.station.store import StationStore, StationStoreError
 
 
 def reserving(connectors: int = 1, *, has_connector_zero: bool = True) -> Product:
@@ -346,3 +346,41 @@ def test_a_product_without_reservations_refuses() -> None:
         assert listed["unknownKey"] == ["ReserveConnectorZeroSupported"]
 
     live(main)
+
+
+def full_disk(statement: str, parameters: object = (), *, many: bool = False) -> Any:
+    raise StationStoreError("file", "database or disk is full")
+
+
+def test_one_that_ends_while_nothing_can_be_written_is_over_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        assert await reserve(world, 1, minutes=5) == "Accepted"
+        await told(world)
+        with monkeypatch.context() as disk:
+            disk.setattr(world.store.database, "write", full_disk)
+            await asyncio.sleep(400)
+            assert world.csms.statuses(1) == ["Available", "Reserved", "Available"]
+        assert world.store.records("reservation").count() == 1
+        await asyncio.sleep(11)
+        assert world.store.records("reservation").count() == 0
+        # The next one is watched as well.
+        assert await reserve(world, 1, number=2, minutes=5) == "Accepted"
+        await asyncio.sleep(301)
+        assert world.csms.statuses(1)[-2:] == ["Reserved", "Available"]
+
+    live(main, reserving())
+
+
+def test_it_is_used_only_by_a_transaction_that_comes_about() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        assert await reserve(world, 1) == "Accepted"
+        reservations = world.virtual.station._blocks.reservations
+        with pytest.raises(ZeroDivisionError), world.store.atomically():
+            reservations.end(reservations.held[0], ReservationCue.STARTED)
+            raise ZeroDivisionError
+        assert [item.reservation_id for item in reservations.held] == [1]
+        assert await cancel(world) == "Accepted"
+
+    live(main, reserving())

@@ -1,6 +1,7 @@
 """Charging profiles as a station obeys them: asked over the wire, in virtual time."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from random import Random
@@ -15,11 +16,15 @@ from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 from chargewright.charging_profiles.installed_profile import InstalledProfile
 from chargewright.charging_profiles.profile_set import ProfileSet
 from chargewright.errors import ConfigurationError
+from chargewright.protocol.v16.coding import decode
 from chargewright.protocol.v16.core import Reason
+from chargewright.protocol.v16.datatypes import AuthorizationStatus
+from chargewright.protocol.v16.smart_charging import SetChargingProfileRequest
+from chargewright.station.context import Authorization
 from chargewright.station.hardware.interface import NO_OFFER, Offer, Outlet
 from chargewright.station.product import Product, SmartCharging
 from chargewright.station.smart_charging import SmartCharging as Block
-from chargewright.station.store import StationStore
+from chargewright.station.store import StationStore, StationStoreError
 from chargewright.station.transaction import RUNNING
 
 ACCEPTED, REJECTED, UNKNOWN = {"status": "Accepted"}, {"status": "Rejected"}, {"status": "Unknown"}
@@ -836,3 +841,61 @@ def test_no_vehicle_is_ever_offered_more_than_is_allowed(seed: int, switches: bo
             await asyncio.sleep(0.5)
 
     live(main, made(SOCKET, other, smart_charging=MANY[switches]))
+
+
+def test_a_change_that_cannot_be_written_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await charge(world)
+        await install(world, 1, DEFAULT, {0: 16})
+        with monkeypatch.context() as disk:
+            disk.setattr(world.store.database, "commit", full_disk)
+            assert (await install(world, 1, DEFAULT, {0: 0}))[0] == "InternalError"
+            assert (await world.csms.call("ClearChargingProfile"))[0] == "InternalError"
+            await asyncio.sleep(60)
+        assert world.virtual.look(1).status.value == "Charging"
+        (kept,) = [InstalledProfile.decoded(text) for _, text in world.store.records("charging_profile").items()]
+        assert kept.profile.charging_schedule.charging_schedule_period[0].limit == 16
+        assert await world.csms.call("ClearChargingProfile") == ACCEPTED
+
+    live(main, made())
+
+
+def test_limits_are_followed_while_what_is_over_cannot_be_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await install(world, 0, MAXIMUM, {0: 0}, validTo=(world.clock.now() + timedelta(seconds=600)).isoformat())
+        await install(world, 1, DEFAULT, {0: 16, 1200: 0}, number=2)
+        await charge(world)
+        assert world.virtual.look(1).status.value == "SuspendedEVSE"
+        with monkeypatch.context() as disk:
+            disk.setattr(world.store.database, "commit", full_disk)
+            await asyncio.sleep(700)
+            assert world.virtual.look(1).status.value == "Charging"
+        await asyncio.sleep(600)
+        assert world.virtual.look(1).status.value == "SuspendedEVSE"
+
+    live(main, made())
+
+
+def test_the_profile_of_a_start_is_installed_only_where_that_comes_about() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        block = world.virtual.station._blocks.smart_charging
+        assert block is not None
+        who = Authorization("APP", AuthorizationStatus.ACCEPTED)
+        text = {"connectorId": 1, "csChargingProfiles": profile(world, TX, {0: 10})}
+        request = decode(SetChargingProfileRequest, json.dumps(text).encode())
+        block.await_start(request.cs_charging_profiles, 1, who)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError), world.store.atomically():
+                block.transaction_begins(1, who)
+                assert len(block.profiles) == 1 and block._since
+                raise ZeroDivisionError
+            assert len(block.profiles) == 0 and not block._since and block._awaiting
+
+    live(main, made())
+
+
+def full_disk() -> None:
+    raise StationStoreError("file", "database or disk is full")

@@ -89,10 +89,14 @@ class ProfileSet:
     def clear(self, request: ClearChargingProfileRequest) -> tuple[InstalledProfile, ...]:
         """Remove what matches (errata v4.0 §3.25): with an id nothing else counts, else all fields that are given do,
         and without any every profile is removed. The answer is Unknown where nothing was (§7.21)."""
+        return self._remove(self.matching(request))
+
+    def matching(self, request: ClearChargingProfileRequest) -> tuple[InstalledProfile, ...]:
+        """What `clear` would remove."""
         if not isinstance(request.id, UnsetType):
             found = self._by_id.get(request.id)
-            return self._remove(() if found is None else (found,))
-        return self._remove([profile for profile in self._by_id.values() if _matches(profile, request)])
+            return () if found is None else (found,)
+        return tuple(profile for profile in self._by_id.values() if _matches(profile, request))
 
     def end_transaction(self, connector_id: int) -> tuple[InstalledProfile, ...]:
         """Remove the TxProfiles of a connector, whose transaction has ended (§3.13.1)."""

@@ -128,6 +128,7 @@ class StationDatabase:
         # What a shared file does not hold yet. SQLite takes back the whole of a commit that fails; it is repeated then,
         # and gives the same keys again.
         self._changes: list[tuple[str, Sequence[object]]] = []
+        self._undo: list[Callable[[], None]] = []
         self._failures = 0
         self._is_closed = False
         # Opened and used on the event loop's thread; commits are short and ordered, which a thread would only blur.
@@ -233,17 +234,25 @@ class StationDatabase:
             self._execute("SAVEPOINT change")
         self._depth = 1
         try:
-            yield
-            self._check_whole()
+            try:
+                yield
+                self._check_whole()
+            finally:
+                self._depth = 0
+            if self.is_shared:
+                self._execute("RELEASE change")
+            else:
+                self.commit()
         except BaseException:
             self._take_back(mark)
             raise
         finally:
-            self._depth = 0
-        if self.is_shared:
-            self._execute("RELEASE change")
-        else:
-            self.commit()
+            self._undo.clear()
+
+    def if_taken_back(self, undo: Callable[[], None]) -> None:
+        """Call it if the changes of the `atomically` that is open now do not come about; forget it if they do."""
+        if self._depth:
+            self._undo.append(undo)
 
     def write(self, statement: str, parameters: Sequence[object] = ()) -> int:
         """One change; returns the row id of what was inserted."""
@@ -345,8 +354,10 @@ class StationDatabase:
             raise StationStoreError(self.path, "an earlier change that belongs to this one could not be written")
 
     def _take_back(self, mark: int) -> None:
-        """Forget what was changed since there were `mark` changes."""
+        """Forget what was changed since there were `mark` changes, here and in the memory of those who changed it."""
         del self._changes[mark:]
+        for undo in reversed(self._undo):
+            undo()
         if not self.is_shared:
             self._roll_back()
         elif self._db.in_transaction:

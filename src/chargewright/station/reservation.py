@@ -20,6 +20,7 @@ from chargewright.protocol.v16.reservation import (
 )
 from chargewright.station.context import Answer, Authorization, ConnectorPort, Context, TransactionLog
 from chargewright.station.hardware.interface import MeterReading, Timer
+from chargewright.station.store import StationStoreError
 
 __all__ = ["TRANSITIONS", "Reservation", "ReservationCue", "ReservationState", "Reservations", "ReservingLog"]
 
@@ -27,6 +28,8 @@ __all__ = ["TRANSITIONS", "Reservation", "ReservationCue", "ReservationState", "
 LONGEST_WAIT_SECONDS: Final = 86_400.0
 # Two reservations that end in the same instant must not make the timer turn on the spot.
 SHORTEST_WAIT_SECONDS: Final = 0.001
+# How long after it could not be written that one has ended this is tried again.
+RETRY_SECONDS: Final = 10.0
 
 _OUT_OF_SERVICE: Final = frozenset({ChargePointStatus.FAULTED, ChargePointStatus.UNAVAILABLE})
 
@@ -132,12 +135,14 @@ class Reservations:
             # A connector that is told that it is (not) reserved reports it; that changes nothing here.
             return
         self._is_settling = True
+        shortest_wait = RETRY_SECONDS
         try:
-            self._end_what_is_over()
+            if self._end_what_is_over():
+                shortest_wait = SHORTEST_WAIT_SECONDS
             self._show()
         finally:
             self._is_settling = False
-        self._watch()
+            self._watch(shortest_wait)
 
     @property
     def held(self) -> list[Reservation]:
@@ -201,6 +206,7 @@ class Reservations:
         state = next_state(ReservationState.HELD, cue)
         self._records.remove(str(reservation.reservation_id))
         self._held.pop(reservation.reservation_id, None)
+        self._context.store.if_taken_back(lambda: self._held.update({reservation.reservation_id: reservation}))
         self._context.log.info("reservation ended", reservation=reservation.reservation_id, reason=state.value)
 
     # Inside.
@@ -251,17 +257,24 @@ class Reservations:
                 claims = [claim for claim in claims if claim is not claimed]
         return claims
 
-    def _end_what_is_over(self) -> None:
+    def _end_what_is_over(self) -> bool:
+        """Returns whether that could be written; who reserved what is over has no right to it, either way."""
+        is_written = True
         still_held = self.held
         out = {connector.number for connector in self._connectors if connector.status in _OUT_OF_SERVICE}
         for reservation in list(self._held.values()):
             is_lost = (
                 len(out) == len(self._connectors) if reservation.connector_id == 0 else reservation.connector_id in out
             )
-            if reservation not in still_held:
-                self.end(reservation, ReservationCue.EXPIRED)
-            elif is_lost:
-                self.end(reservation, ReservationCue.OUT_OF_SERVICE)
+            is_expired = reservation not in still_held
+            if is_expired or is_lost:
+                try:
+                    self.end(reservation, ReservationCue.EXPIRED if is_expired else ReservationCue.OUT_OF_SERVICE)
+                except StationStoreError as error:
+                    is_written = False
+                    number = reservation.reservation_id
+                    self._context.log.warning("a reservation stays on disk", reservation=number, reason=str(error))
+        return is_written
 
     def _show(self) -> None:
         held = self.held
@@ -273,12 +286,12 @@ class Reservations:
             has_own = any(reservation.connector_id == connector.number for reservation in held)
             connector.reserve(has_own or (all_are_kept and connector in free))
 
-    def _watch(self) -> None:
+    def _watch(self, shortest_wait: float) -> None:
         self.stop()
         if self._held:
             first = min(reservation.expires_at for reservation in self._held.values())
             seconds = (first - self._context.clock.now()).total_seconds()
-            wait = min(max(seconds, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+            wait = min(max(seconds, shortest_wait), LONGEST_WAIT_SECONDS)
             self._timer = self._context.call_later(wait, self._due)
 
     def _due(self) -> None:

@@ -36,6 +36,7 @@ from chargewright.rpc.errors import NotSupportedAction, PropertyConstraintViolat
 from chargewright.station.context import Answer, Authorization, ConnectorPort, Context, TransactionLog
 from chargewright.station.hardware.interface import NO_OFFER, MeterReading, Offer, Timer
 from chargewright.station.power_sharing import Claim, shared, shares, station_supply
+from chargewright.station.store import StationStoreError
 
 __all__ = ["LimitedLog", "SmartCharging"]
 
@@ -102,7 +103,7 @@ class SmartCharging:
         """After a start of the station: no transaction runs any more, so no TxProfile stays."""
         for number in range(1, self._limits.number_of_connectors + 1):
             if number not in self._since:
-                self._forget(self._profiles.end_transaction(number))
+                self._let_go(self._profiles.end_transaction(number))
         self.clock_changed()
 
     def clock_changed(self) -> None:
@@ -127,7 +128,7 @@ class SmartCharging:
         """§5.16: the profile is on disk and obeyed before it is accepted; a refusal changes nothing."""
         profile, connector_id = request.cs_charging_profiles, request.connector_id
         now = self._now()
-        self._forget(self._profiles.remove_expired(now))
+        self._let_go(self._profiles.remove_expired(now))
         refusal = check_installable(profile, connector_id, self._limits, self._profiles, self._running(connector_id))
         if refusal is not None:
             self._log_refusal(profile, connector_id, refusal)
@@ -140,8 +141,9 @@ class SmartCharging:
 
     def clear_charging_profile(self, request: ClearChargingProfileRequest) -> Answer:
         """§5.5, errata v4.0 §3.25: what is gone is gone from the disk, and obeyed no more."""
-        removed = self._profiles.clear(request)
+        removed = self._profiles.matching(request)
         self._forget(removed)
+        self._profiles.clear(request)
         if removed:
             self._share()
         status = ClearChargingProfileStatus.ACCEPTED if removed else ClearChargingProfileStatus.UNKNOWN
@@ -179,6 +181,8 @@ class SmartCharging:
     def transaction_begins(self, connector_id: int, authorization: Authorization) -> None:
         """Inside the commit that opens it, before its vehicle is offered anything."""
         now = self._now()
+        awaiting, since = self._awaiting.copy(), self._since.copy()
+        self._context.store.if_taken_back(lambda: self._begun_in_vain(since, awaiting))
         self._since[connector_id] = now
         who, profile = self._awaiting.pop(connector_id, (None, None))
         if who is authorization and profile is not None and not self.refuses_start(profile, connector_id):
@@ -193,7 +197,7 @@ class SmartCharging:
         self._offers.pop(connector_id, None)
         self._phases.pop(connector_id, None)
         self._resting.discard(connector_id)
-        self._forget(self._profiles.end_transaction(connector_id))
+        self._let_go(self._profiles.end_transaction(connector_id))
         self._share()
 
     def status_changed(self, connector_id: int) -> None:
@@ -217,10 +221,28 @@ class SmartCharging:
         return found
 
     def _install(self, profile: ChargingProfile, connector_id: int, now: int) -> None:
-        installation = self._profiles.install(profile, connector_id, now)
+        """On disk first, and in memory no longer than there."""
+        installed = InstalledProfile(profile, connector_id, now)
         with self._context.store.atomically():
-            self._forget(installation.removed)
-            self._records.put(str(installation.installed.profile_id), installation.installed.encoded())
+            self._forget(self._profiles.replaced_by(profile, connector_id))
+            self._records.put(str(installed.profile_id), installed.encoded())
+        before = list(self._profiles)
+        self._profiles.install(profile, connector_id, now)
+        self._context.store.if_taken_back(lambda: self._put_back(before))
+
+    def _put_back(self, profiles: list[InstalledProfile]) -> None:
+        self._profiles = ProfileSet(installed=profiles)
+
+    def _begun_in_vain(self, since: dict[int, int], awaiting: dict[int, tuple[Authorization, ChargingProfile]]) -> None:
+        self._since, self._awaiting = since, awaiting
+
+    def _let_go(self, removed: Sequence[InstalledProfile]) -> None:
+        """Forget what is over; one that cannot be removed from the disk now counts no more after a start, either."""
+        try:
+            self._forget(removed)
+        except StationStoreError as error:
+            ids = [profile.profile_id for profile in removed]
+            self._context.log.warning("charging profiles stay on disk", charging_profile_ids=ids, reason=str(error))
 
     def _forget(self, removed: Sequence[InstalledProfile]) -> None:
         if not removed:
@@ -259,9 +281,9 @@ class SmartCharging:
         if self._is_sharing:
             return
         self._is_sharing = True
+        now = self._now()
         try:
-            now = self._now()
-            self._forget(self._profiles.remove_expired(now))
+            self._let_go(self._profiles.remove_expired(now))
             # A vehicle can change its mind once or twice over one offer; more would be a fault of its own.
             for _ in range(2 + 2 * len(self._since)):
                 if not self._must_share_again:
@@ -272,7 +294,7 @@ class SmartCharging:
                     self._must_share_again = True
         finally:
             self._is_sharing = False
-        self._wait_for_change(now)
+            self._wait_for_change(now)
 
     def _offer(self, now: int) -> None:
         claims = [

@@ -3,7 +3,7 @@
 Every change is durable when the method returns, or with the next commit of a file that is shared (`database`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,6 +173,10 @@ class StationStore:
     def atomically(self) -> AbstractContextManager[None]:
         """Put all changes made inside into one commit; nests. Nothing is kept when the body raises."""
         return self._db.atomically()
+
+    def if_taken_back(self, undo: Callable[[], None]) -> None:
+        """Call it if the changes of the `atomically` that is open now do not come about: memory follows the disk."""
+        self._db.if_taken_back(undo)
 
     # Names and counters.
 
