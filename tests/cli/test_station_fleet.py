@@ -117,11 +117,14 @@ async def test_what_waits_is_lost_when_the_memory_is_thrown_away(tmp_path: Path)
     arguments = ("--count", "2", "--behaviour", "storm", "--speed", "2000", "--for", "1.5", "--drain", "0.5", "--json")
     async with serve(hold, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:  # type: ignore[list-item]  # a NewType
         url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        code, out, err = await ended(await fleet(*arguments, "--csms", url))
+        without, kept = await asyncio.gather(
+            *(fleet(*arguments, "--csms", url, *data) for data in ((), ("--data", str(tmp_path))))
+        )
+        (code, out, err), of_kept = await asyncio.gather(ended(without), ended(kept))
         told = json.loads(out)
         assert code == 1 and told["lost"] > 0 and told["transactions_completed"] == 0, err
         assert "were lost (without --data" in err
-        code, out, err = await ended(await fleet(*arguments, "--csms", url, "--data", str(tmp_path)))
+        code, out, err = of_kept
         told = json.loads(out)
         assert code == 0 and told["lost"] == 0, err
         assert told["waiting"] == told["queued_messages"] > 0
@@ -245,3 +248,39 @@ async def test_a_charge_by_hand_at_one_station_of_many(tmp_path: Path) -> None:
     assert not notice.exists()
     code, _, err = await do("show", "CW-F-00001", *where)
     assert code == 3 and "fleet" in err
+
+
+async def test_stations_are_as_slow_as_their_certificate() -> None:
+    """XCHARGE's answers took 0.25 s at least, and triggered messages 0.63 s more."""
+    clock = asyncio.get_running_loop().time
+    done = asyncio.Event()
+    moments: dict[str, float] = {}
+
+    async def ask(connection: Any) -> None:
+        async for message in connection:
+            frame = json.loads(message)
+            if frame[0] == 3:
+                moments["answer"] = clock()
+                continue
+            boot = {"status": "Accepted", "currentTime": "2026-01-01T00:00:00Z", "interval": 3600}
+            await connection.send(json.dumps([3, frame[1], boot if frame[2] == "BootNotification" else {}]))
+            if frame[2] == "StatusNotification" and "asked" not in moments:
+                moments["asked"] = clock()
+                await connection.send('[2,"1","TriggerMessage",{"requestedMessage":"MeterValues","connectorId":1}]')
+            elif frame[2] == "MeterValues":
+                moments["triggered"] = clock()
+                done.set()
+
+    arguments = ("--count", "1", "--pics", "xcharge_c6", "--behaviour", "nobody", "--timing", "certificate")
+    async with serve(ask, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:  # type: ignore[list-item]  # a NewType
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        running = await fleet(*arguments, "--csms", url, "--master-key-env", "MASTER", MASTER=MASTER_KEY)
+        try:
+            await asyncio.wait_for(done.wait(), 60)
+        finally:
+            running.send_signal(signal.SIGTERM)
+            code, _, err = await ended(running)
+    assert code == 0, err
+    # Computers are as slow as they like, so there is no upper bound.
+    assert moments["answer"] - moments["asked"] >= 0.25
+    assert moments["triggered"] - moments["answer"] >= 0.6
