@@ -14,7 +14,7 @@ from tests.station.world import World, car, live
 
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.station.context import Authorization
-from chargewright.station.store import StationStore
+from chargewright.station.store import StationStore, StationStoreError
 
 TRANSACTION_MESSAGES = ("StartTransaction", "MeterValues", "StopTransaction")
 
@@ -319,5 +319,32 @@ def test_a_message_that_cannot_be_read_is_parked_and_stops_nobody_elses_bill() -
         assert start["idTag"] == "TAG"
         parked = [message.action for message in world.store.queue() if message.parked_because is not None]
         assert parked == ["StartTransaction", "StopTransaction"]
+
+    live(main)
+
+
+@pytest.mark.parametrize("action", ["StartTransaction", "StopTransaction"])
+def test_an_answer_that_the_disk_did_not_take_is_kept_and_written_later(action: str) -> None:
+    async def main(world: World) -> None:
+        csms, database = world.csms, world.store.database
+        await world.boot()
+        write = database.write
+
+        def full(statement: str, *parameters: Any) -> int:
+            if "DELETE FROM queue" in statement and world.csms.of(action):
+                raise StationStoreError(":memory:", "database or disk is full")
+            return write(statement, *parameters)
+
+        database.write = full  # type: ignore[method-assign]  # a disk that is full
+        await charge(world, 30)
+        await csms.expect("StartTransaction")
+        await asyncio.sleep(60)
+        assert world.store.queue()[0].action == action
+        database.write = write  # type: ignore[method-assign]  # and is not any more
+        await asyncio.sleep(60)
+        # Asked once: a CSMS might make two bills of two messages.
+        assert len(csms.of("StartTransaction")) == len(csms.of("StopTransaction")) == 1
+        assert csms.of("StopTransaction")[0]["transactionId"] == csms.transaction_id
+        assert world.store.queue() == [] and world.store.transactions() == []
 
     live(main)

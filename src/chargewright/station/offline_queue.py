@@ -20,6 +20,8 @@ __all__ = ["OfflineQueue"]
 
 # After so many missing answers in a row the connection is given up: the peer, or the line, is half dead.
 TIME_OUTS_BEFORE_RECONNECT: Final = 3
+# After what should not happen: a memory that takes nothing.
+RETRY_SECONDS: Final = 5.0
 
 
 class OfflineQueue:
@@ -37,6 +39,8 @@ class OfflineQueue:
         self._not_before = 0.0
         self._timer: Timer | None = None
         self._time_outs = 0
+        # The answer to the message of that number, until it is on disk: what was answered is not sent again.
+        self._answer: tuple[int, Message] | None = None
         self._empty = Flag()
 
     def put(self, action: str, request: Message, transaction_key: int | None) -> None:
@@ -74,11 +78,18 @@ class OfflineQueue:
                     return
             if self._store.queue_head() is None:
                 self._empty.set()
+        except Exception:
+            # Told to the log by whoever runs this; the queue goes on.
+            self._wake_in(RETRY_SECONDS)
+            raise
         finally:
             self._is_running = False
 
     async def _send(self, head: QueuedMessage) -> bool:
         """Try one message; returns whether to go on with the queue at once."""
+        if self._answer is not None and self._answer[0] == head.sequence:
+            self._settle(head, self._answer[1])
+            return True
         try:
             request = self._messages.request(head)
         except DECODE_FAILURES as error:
@@ -95,13 +106,18 @@ class OfflineQueue:
             self._give_up(head, str(error))
             return True
         self._time_outs = 0
+        self._answer = (head.sequence, response)
+        self._settle(head, response)
+        return True
+
+    def _settle(self, head: QueuedMessage, response: Message) -> None:
         with self._store.atomically():
             then = self._messages.settle(head, response)
             self._store.dequeue(head.sequence)
+        self._answer = None
         self._context.tally.message_answered(head.action)
         if then is not None:
             then()
-        return True
 
     def _failed(self, head: QueuedMessage, failure: CallFailed) -> bool:
         if failure.failure is CallFailure.TIMED_OUT:
@@ -113,6 +129,9 @@ class OfflineQueue:
                 return False
             return True
         if failure.failure in (CallFailure.OFFLINE, CallFailure.LOST):
+            if self._context.is_online():
+                # Too much else waits for the line.
+                self._wake_in(RETRY_SECONDS)
             return False
         self._time_outs = 0
         attempts = head.attempts + 1
