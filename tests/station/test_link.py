@@ -246,3 +246,74 @@ def test_what_was_asked_on_a_lost_connection_is_not_served_on_the_next() -> None
         assert served == [] and line.sent == []
 
     with_link(main, {"ClearCache": served.append}, lambda: 2.0)
+
+
+def test_an_effect_that_fails_makes_nobody_deaf() -> None:
+    def break_down() -> None:
+        raise ZeroDivisionError
+
+    async def main(link: Link, line: Line) -> None:
+        with structlog.testing.capture_logs() as logs:
+            link.receive(clear_cache("c1"))
+            link.receive(clear_cache("c2"))
+            await asyncio.sleep(1)
+        assert [frame[:2] for frame in line.sent] == [[3, "c1"], [3, "c2"]]
+        assert [entry["event"] for entry in logs] == ["what follows a command failed"] * 2
+        call = asyncio.create_task(link.call(HeartbeatRequest(), HeartbeatResponse, 30))
+        await asyncio.sleep(1)
+        answer(link, line.sent[-1], TIME)
+        assert isinstance(await call, HeartbeatResponse)
+
+    accepted = Answer(ClearCacheResponse(status=ClearCacheStatus.ACCEPTED), then=break_down)
+    with_link(main, {"ClearCache": lambda request: accepted})
+
+
+def test_nonsense_that_cannot_be_noted_makes_nobody_deaf() -> None:
+    def break_down(what: str) -> None:
+        raise ZeroDivisionError
+
+    async def main(link: Link, line: Line) -> None:
+        link._received_nonsense = break_down
+        call = asyncio.create_task(link.call(HeartbeatRequest(), HeartbeatResponse, 30))
+        await asyncio.sleep(1)
+        answer(link, line.sent[-1], {"currentTime": 5})
+        link.receive(b"nonsense")
+        link.receive(clear_cache("c1"))
+        with pytest.raises(CallFailed, match="unreadable"):
+            await call
+        await asyncio.sleep(1)
+        assert line.sent[-1][:2] == [3, "c1"]
+
+    accepted = Answer(ClearCacheResponse(status=ClearCacheStatus.ACCEPTED))
+    with_link(main, {"ClearCache": lambda request: accepted})
+
+
+def test_an_error_while_receiving_ends_with_the_message_and_with_the_connection() -> None:
+    async def main(link: Link, line: Line) -> None:
+        seen: list[bytes] = []
+        incoming = link._translator.incoming
+
+        def broken(message: bytes) -> bytes:
+            seen.append(message)
+            if len(seen) == 1:
+                raise ZeroDivisionError
+            return incoming(message)
+
+        link._translator.incoming = broken  # type: ignore[method-assign]  # what should not happen
+        with pytest.raises(ZeroDivisionError):
+            link.receive(clear_cache("c1"))
+        link.receive(clear_cache("c2"))
+        await asyncio.sleep(1)
+        assert [frame[1] for frame in line.sent] == ["c2"]
+        # What was not looked at goes with the connection; the next one begins anew.
+        link.receive(clear_cache("c3"))
+        link.receive(clear_cache("c4"))
+        link.detach()
+        link.attach(line)  # type: ignore[arg-type]  # as much of a Connection as the link uses
+        link.receive(clear_cache("c5"))
+        link.receive(clear_cache("c6"))
+        await asyncio.sleep(1)
+        assert [frame[1] for frame in line.sent] == ["c2", "c3", "c5", "c6"]
+
+    accepted = Answer(ClearCacheResponse(status=ClearCacheStatus.ACCEPTED))
+    with_link(main, {"ClearCache": lambda request: accepted})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -95,6 +96,7 @@ class Link:
         # Lists: both are short, and an empty deque takes 600 bytes.
         self._inbox: list[bytes] = []
         self._is_receiving = False
+        self._next_turn: asyncio.Handle | None = None
         self._waiting: list[_Waiting] = []
         self._under_way: tuple[str, _Waiting] | None = None
         self._timer: Timer | None = None
@@ -125,25 +127,33 @@ class Link:
             self._receive_next()
 
     def _receive_next(self) -> None:
+        self._next_turn = None
         if self._rpc is None or not self._inbox:
             self._is_receiving = False
             return
-        self._rpc.receive_message(self._translator.incoming(self._inbox.pop(0)), self._clock.monotonic())
-        self._work()
-        # Behind the wake-ups of those who waited, which are in the loop's line already.
-        asyncio.get_running_loop().call_soon(self._receive_next)
+        try:
+            self._rpc.receive_message(self._translator.incoming(self._inbox.pop(0)), self._clock.monotonic())
+            self._work()
+        finally:
+            # Whatever went wrong with this one. A connection that was lost meanwhile has nothing more to say.
+            if self._is_receiving:
+                # Behind the wake-ups of those who waited, which are in the loop's line already.
+                self._next_turn = asyncio.get_running_loop().call_soon(self._receive_next)
 
     def detach(self) -> None:
         """The connection is gone: whoever waits learns it. Idempotent."""
         rpc, self._rpc, self._connection = self._rpc, None, None
         self._inbox.clear()
+        self._is_receiving = False
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if rpc is not None:
             rpc.connection_lost()
-            for event in rpc.events():
-                self._handle(event)
+            self._handle_all(rpc)
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             self._fail(item, CallFailure.LOST)
@@ -191,10 +201,15 @@ class Link:
             self._work()
 
     def _drain(self) -> None:
-        rpc = self._rpc
-        if rpc is not None:
-            for event in rpc.events():
+        if self._rpc is not None:
+            self._handle_all(self._rpc)
+
+    def _handle_all(self, rpc: RpcConnection) -> None:
+        for event in rpc.events():
+            try:
                 self._handle(event)
+            except Exception:  # whoever is told must not keep others from being told
+                self._log.exception("a message could not be acted upon", message=type(event).__name__)
 
     def _flush(self) -> None:
         self._when_durable(self._send_out)
@@ -228,8 +243,8 @@ class Link:
             case ErrorReceived():
                 self._finish(event.call_id, CallFailed(event.action.name, CallFailure.REFUSED, str(event.error)))
             case AnswerMalformed():
-                self._received_nonsense(f"answer to {event.action.name}: {event.reason}")
                 self._finish(event.call_id, CallFailed(event.action.name, CallFailure.MALFORMED, event.reason))
+                self._received_nonsense(f"answer to {event.action.name}: {event.reason}")
             case CallTimedOut():
                 self._finish(event.call_id, CallFailed(event.action.name, CallFailure.TIMED_OUT))
             case CallLost():
@@ -293,4 +308,10 @@ class Link:
             rpc.refuse(event.call_id, InternalFault(f"{event.action.name} could not be processed"))
         self._flush()
         if then is not None:
-            self._when_durable(then)
+            self._when_durable(partial(self._follow, event.action, then))
+
+    def _follow(self, action: Action, then: Callable[[], None]) -> None:
+        try:
+            then()
+        except Exception:  # as with the command itself, but the answer has been given
+            self._log.exception("what follows a command failed", action=action.name)
