@@ -1,5 +1,6 @@
 """Certificates over the air: the station in virtual time, its authorities our own."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from tests.station.world import World, live, product
 from chargewright.pki.authorities import Authority, make_authority
 from chargewright.pki.certificates import common_name, organisation, pem
 from chargewright.station.product import Security
+from chargewright.station.store import StationStoreError
 
 CENTRAL = "CentralSystemRootCertificate"
 MANUFACTURER = "ManufacturerRootCertificate"
@@ -101,6 +103,29 @@ def test_a_full_store_takes_no_more() -> None:
         assert answers == ["Accepted", "Accepted", "Rejected"]
 
     run(main, max_certificates=2)
+
+
+def test_what_the_disk_does_not_take_is_failed_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk() -> None:
+        raise StationStoreError("file", "database or disk is full")
+
+    async def main(world: World) -> None:
+        await world.boot()
+        one, two = (make_authority(f"Root {number}", now(world)) for number in range(2))
+        assert await install(world, one.pem, MANUFACTURER) == "Accepted"
+        before = await ids(world, MANUFACTURER)
+        assert before is not None
+        told = len(events(world))
+        with monkeypatch.context() as disk:
+            disk.setattr(world.store.database, "commit", full_disk)
+            assert await install(world, two.pem, MANUFACTURER) == "Failed"
+            assert await delete(world, before[0]) == "Failed"
+        await asyncio.sleep(60)
+        assert await ids(world, MANUFACTURER) == before and len(events(world)) == told
+        assert await install(world, two.pem, MANUFACTURER) == "Accepted"
+        assert await delete(world, before[0]) == "Accepted"
+
+    run(main)
 
 
 @pytest.mark.parametrize(("removes_last", "answer"), [(True, "Accepted"), (False, "Failed")])

@@ -45,6 +45,7 @@ from chargewright.station.certificate_store import CertificateStore
 from chargewright.station.context import Answer, CallFailed, Context
 from chargewright.station.hardware.interface import Timer
 from chargewright.station.product import Security
+from chargewright.station.store import StationStoreError
 
 __all__ = ["Certificates"]
 
@@ -81,10 +82,15 @@ class Certificates:
     # Roots.
 
     def install_certificate(self, request: InstallCertificateRequest) -> Answer:
-        """M05: Rejected for what is no certificate that counts now, and where no more may be stored."""
+        """M05: Rejected for what is no certificate that counts now, and where no more may be stored; Failed for a good
+        one that cannot be written down."""
         use = request.certificate_type
         try:
-            self._install(use, request.certificate)
+            with self._context.store.atomically():
+                self._install(use, request.certificate)
+        except StationStoreError as error:
+            self._context.log.error("a root certificate cannot be stored", use=use.value, reason=str(error))
+            return Answer(InstallCertificateResponse(status=InstallCertificateStatus.FAILED))
         except PkiError as error:
             if use is _CENTRAL:
                 self._context.note_security_event(SecurityEvent.INVALID_CENTRAL_SYSTEM_CERTIFICATE, str(error))
@@ -125,10 +131,15 @@ class Certificates:
 
     def delete_certificate(self, request: DeleteCertificateRequest) -> Answer:
         """M04: Failed for a root that the connection rests on, for the last one where the product keeps it, and for the
-        station's own certificate."""
-        status = self._delete(request)
-        if status is DeleteCertificateStatus.ACCEPTED:
-            self._note_change("root certificate deleted")
+        station's own certificate; and where the disk does not take it."""
+        try:
+            with self._context.store.atomically():
+                status = self._delete(request)
+                if status is DeleteCertificateStatus.ACCEPTED:
+                    self._note_change("root certificate deleted")
+        except StationStoreError as error:
+            self._context.log.error("a root certificate cannot be deleted", reason=str(error))
+            status = DeleteCertificateStatus.FAILED
         return Answer(DeleteCertificateResponse(status=status))
 
     def _delete(self, request: DeleteCertificateRequest) -> DeleteCertificateStatus:
@@ -149,9 +160,8 @@ class Certificates:
                 return DeleteCertificateStatus.FAILED
             if root in central and len(central) == 1 and not self._security.removes_last_root:
                 return DeleteCertificateStatus.FAILED
-        with self._context.store.atomically():
-            for root in named:
-                self._store.remove_root(root)
+        for root in named:
+            self._store.remove_root(root)
         return DeleteCertificateStatus.ACCEPTED
 
     # The station's own certificate.
