@@ -1,11 +1,15 @@
 """A whole station against a scripted central system, in virtual time."""
 
 import asyncio
+from typing import Any
 
 import pytest
 import structlog
 from tests.station.scripted_csms import SILENCE
+from tests.station.test_firmware import PROTOCOLS
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
+
+from chargewright.station.store import StationStoreError
 
 
 def test_it_boots_charges_and_stops() -> None:
@@ -153,3 +157,56 @@ def test_a_csms_that_does_not_answer_cannot_keep_it_from_ending() -> None:
         assert world.clock.monotonic() - began == pytest.approx(2.0, abs=0.5)
 
     live(main)
+
+
+def full_disk(statement: str, *parameters: Any) -> int:
+    raise StationStoreError(":memory:", "database or disk is full")
+
+
+def test_a_full_disk_at_the_moment_of_a_loss_costs_nothing_but_a_note() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        csms.answers["Heartbeat"] = SILENCE
+        await csms.call("TriggerMessage", requestedMessage="Heartbeat")
+        await asyncio.sleep(1)
+        assert csms.wire is not None
+        with pytest.MonkeyPatch.context() as disk, structlog.testing.capture_logs() as logs:
+            disk.setattr(world.store.database, "write", full_disk)
+            csms.wire.abort()
+            await asyncio.sleep(1)
+        assert [entry["note"] for entry in logs if entry["event"] == "a diagnostics note was lost"] == ["offline"]
+        await asyncio.sleep(60)
+        csms.calls.clear()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await csms.expect("StartTransaction")
+
+    live(main, product(file_transfer_protocols=PROTOCOLS))
+
+
+def test_the_link_learns_of_a_loss_before_anybody_who_may_fail() -> None:
+    async def main(world: World) -> None:
+        csms, station = world.csms, world.virtual.station
+        await world.boot()
+        csms.answers["Heartbeat"] = SILENCE
+        await csms.call("TriggerMessage", requestedMessage="Heartbeat")
+        await asyncio.sleep(1)
+        offline = station._blocks.offline
+
+        def fail() -> None:
+            station._blocks.offline = offline  # type: ignore[method-assign]  # as it was
+            raise ZeroDivisionError
+
+        station._blocks.offline = fail  # type: ignore[method-assign]  # what should not happen
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context["exception"]))
+        assert csms.wire is not None
+        csms.wire.abort()
+        await asyncio.sleep(60)
+        csms.calls.clear()
+        world.virtual.plug(1, car())
+        await csms.expect("StatusNotification")
+
+    failures: list[Exception] = []
+    live(main)
+    assert [type(failure) for failure in failures] == [ZeroDivisionError]

@@ -33,6 +33,7 @@ from chargewright.station.firmware_updates import FirmwareUpdates
 from chargewright.station.log_upload import LogUpload
 from chargewright.station.outbox import Outbox
 from chargewright.station.signed_firmware import SignedFirmware
+from chargewright.station.store import StationStoreError
 from chargewright.station.upkeep import Upkeep
 from chargewright.station.uploads import Uploads
 
@@ -125,9 +126,13 @@ class Maintenance:
     # What others tell.
 
     def note(self, event: str, **detail: Any) -> None:
-        """Write something into the diagnostics log, where a product has one. No secrets."""
+        """Write something into the diagnostics log, where a product has one; never raises. No secrets."""
         if self._is_awake and self._keeps_log:
-            self._log.note(event, **detail)
+            try:
+                self._log.note(event, **detail)
+            except StationStoreError as error:
+                # What was to be noted goes on all the same.
+                self._context.log.error("a diagnostics note was lost", note=event, reason=str(error))
 
     def status_changed(self, report: StatusReport) -> None:
         """A connector has another status."""

@@ -350,8 +350,9 @@ class Station:
             self._online()
 
     def _lost(self) -> None:
-        self._blocks.offline()
+        # First: whatever fails behind it, nobody may wait for an answer that cannot come.
         self._link.detach()
+        self._blocks.offline()
         self.on_change()
 
     def _accepted(self, interval: int) -> None:
