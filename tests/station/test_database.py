@@ -1,9 +1,10 @@
 """The file of one station or of many: atomic, gathered where it is shared, carried over from what came before."""
 
 import resource
+import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -220,6 +221,91 @@ def test_a_change_that_takes_all_back_is_refused_alone(tmp_path: Path) -> None:
             database.is_full = database.takes_all_back = False
             store.set_meta("e", "half")
         assert [store.meta(name, "") for name in "abcde"] == ["kept", "", "", "", ""]
+
+
+@pytest.mark.parametrize("path", ["fleet.sqlite3", ":memory:"])
+def test_whoever_waits_is_told_when_others_can_see_the_change(path: str, tmp_path: Path) -> None:
+    """As after a power cut in that moment: what the files hold then, read as by the next process."""
+    later = Later()
+    place = path if path == ":memory:" else tmp_path / path
+    with StationDatabase(place, call_later=later, gathers_in_memory=True) as database:
+        seen: list[object] = []
+
+        def look() -> None:
+            if place == ":memory:":
+                seen.append(database._db.in_transaction)
+                return
+            copy = tmp_path / f"copy {len(seen)}"
+            for suffix in ("", "-wal"):
+                shutil.copy(f"{place}{suffix}", f"{copy}{suffix}")
+            with closing(sqlite3.connect(copy)) as other:
+                seen.append(other.execute("SELECT identity FROM station").fetchall())
+
+        database.write("INSERT INTO station (identity) VALUES ('x')")
+        database.when_durable(look)
+        database.when_kept(look)
+        assert seen == []
+        later.calls.pop()()
+        assert seen == ([False, False] if place == ":memory:" else [[("x",)], [("x",)]])
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_only_what_stays_is_counted(is_shared: bool, tmp_path: Path) -> None:
+    later = Later()
+    counted: list[str] = []
+    with FullDisk(tmp_path / "file.sqlite3", call_later=later if is_shared else None) as database:
+
+        def change(name: str) -> None:
+            database.write("INSERT INTO station (identity) VALUES (?)", (name,))
+            database.when_kept(lambda: counted.append(name))
+
+        change("alone")
+        with database.atomically():
+            change("together")
+            assert "together" not in counted
+        with suppress(ZeroDivisionError), database.atomically():
+            change("taken back")
+            raise ZeroDivisionError
+        database.commit()
+        assert counted == ["alone", "together"]
+        database.is_full = True
+        with suppress(StationStoreError), database.atomically():
+            change("refused")
+        if is_shared:
+            told: list[str] = []
+            database.when_durable(lambda: told.append("refused"))
+            later.calls.pop()()
+            # The next process finds what the disk has taken, and so does whoever gives up.
+            database.give_up()
+            assert told == []
+        database.is_full = False
+        change("at last")
+        database.commit()
+        assert counted == ["alone", "together", "at last"]
+        assert [name for (name,) in database.read("SELECT identity FROM station")] == counted
+
+
+def test_stations_get_the_keys_again_that_they_were_given_before_the_disk_was_full(tmp_path: Path) -> None:
+    later = Later()
+    path = tmp_path / "fleet.sqlite3"
+    with FullDisk(path, call_later=later) as database:
+        stations = {name: StationStore(database, Random(1), name) for name in ("A", "B")}
+        database.commit()
+        database.is_full = True
+        keys = {}
+        for name, tag in (("A", "ALICE"), ("B", "BOB")):
+            with suppress(ZeroDivisionError), stations[name].atomically():
+                stations[name].add_transaction(1, "NOBODY", None, "started", NOW, 0)
+                raise ZeroDivisionError
+            keys[name] = stations[name].add_transaction(1, tag, None, "started", NOW, 0).key
+            with suppress(StationStoreError):
+                database.commit()
+        database.is_full = False
+    with StationDatabase(path) as database:
+        for name, tag in (("A", "ALICE"), ("B", "BOB")):
+            (transaction,) = StationStore(database, Random(1), name).transactions()
+            assert (transaction.key, transaction.id_tag) == (keys[name], tag)
+    assert keys["A"] != keys["B"]
 
 
 def test_one_who_waits_for_a_commit_and_fails_keeps_nobody_else_waiting(tmp_path: Path) -> None:

@@ -112,19 +112,25 @@ class StationDatabase:
     """An open file. `path` `":memory:"` is for simulations, and lives as long as this object.
 
     With `call_later`, that of the event loop, it is shared: changes are gathered for `GATHER_SECONDS` and committed
-    together. Raises `StationStoreError` when the file cannot be used, and so do all methods that read or write it.
+    together; in memory, where that gains nothing, only when `gathers_in_memory`. Raises `StationStoreError` when the
+    file cannot be used, and so do all methods that read or write it.
     """
 
     def __init__(
-        self, path: Path | str, *, call_later: Callable[[float, Callable[[], None]], Timer] | None = None
+        self,
+        path: Path | str,
+        *,
+        call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
+        gathers_in_memory: bool = False,
     ) -> None:
         self.path = str(path)
         self.commits = 0
         # In memory nothing is ever more durable than it is at once: to gather changes would only cost time.
-        self._call_later = None if self.path == ":memory:" else call_later
+        self._call_later = None if self.path == ":memory:" and not gathers_in_memory else call_later
         self._depth = 0
         self._timer: Timer | None = None
         self._waiting: list[Callable[[], None]] = []
+        self._counting: list[Callable[[], None]] = []
         # What a shared file does not hold yet. SQLite takes back the whole of a commit that fails; it is repeated then,
         # and gives the same keys again.
         self._changes: list[tuple[str, Sequence[object]]] = []
@@ -228,7 +234,7 @@ class StationDatabase:
                 self._depth -= 1
             return
         self._begin()
-        mark = len(self._changes)
+        mark, counting_mark = len(self._changes), len(self._counting)
         if self.is_shared:
             # A part of what is gathered, which may go on without it.
             self._execute("SAVEPOINT change")
@@ -244,7 +250,7 @@ class StationDatabase:
             else:
                 self.commit()
         except BaseException:
-            self._take_back(mark)
+            self._take_back(mark, counting_mark)
             raise
         finally:
             self._undo.clear()
@@ -290,6 +296,21 @@ class StationDatabase:
         else:
             callback()
 
+    def when_kept(self, callback: Callable[[], None]) -> None:
+        """Call it once what was changed just now is on disk; not at all when it is taken back."""
+        if self._depth or self._changes:
+            self._counting.append(callback)
+        else:
+            callback()
+
+    def give_up(self) -> None:
+        """Forget what the disk has not taken, and those who wait for it, as a power cut does."""
+        self._cancel_timer()
+        for gathered in (self._changes, self._counting, self._waiting):
+            gathered.clear()
+        self._failures = 0
+        self._roll_back()
+
     def commit(self) -> None:
         """Make durable what was gathered, and tell those who wait for it. Does nothing where nothing was changed.
 
@@ -312,7 +333,8 @@ class StationDatabase:
             if self._failures:
                 _log().warning("the file can be written again", file=self.path, failed_commits=self._failures)
                 self._failures = 0
-        waiting, self._waiting = self._waiting, []
+        waiting = [*self._counting, *self._waiting]
+        self._counting, self._waiting = [], []
         for callback in waiting:
             try:
                 callback()
@@ -353,9 +375,10 @@ class StationDatabase:
         if self._depth and not self._db.in_transaction:
             raise StationStoreError(self.path, "an earlier change that belongs to this one could not be written")
 
-    def _take_back(self, mark: int) -> None:
+    def _take_back(self, mark: int, counting_mark: int) -> None:
         """Forget what was changed since there were `mark` changes, here and in the memory of those who changed it."""
         del self._changes[mark:]
+        del self._counting[counting_mark:]
         for undo in reversed(self._undo):
             undo()
         if not self.is_shared:
