@@ -2,14 +2,21 @@
 
 import asyncio
 import itertools
+import json
+from typing import Any
 
+import msgspec
 import pytest
-from tests.station.bench import Bench
+from tests.station.bench import Bench, failed
 from tests.station.scripted_csms import SILENCE
 from tests.station.world import World, car, live, product
 
 from chargewright.errors import LocalProtocolError
+from chargewright.protocol.v16.coding import decode
+from chargewright.protocol.v16.core import BootNotificationResponse
+from chargewright.simulation import simulate
 from chargewright.station.boot import MAY_SEND, TRANSITIONS, Boot, BootCue, Registration
+from chargewright.station.context import CallFailure
 from chargewright.station.product import Bounds
 
 
@@ -165,5 +172,81 @@ def test_it_is_remembered_that_it_was_accepted() -> None:
         await asyncio.sleep(1)
         snapshot = world.virtual.station.snapshot()
         assert (snapshot.is_connected, snapshot.was_accepted) == (False, True)
+
+    live(main)
+
+
+def test_an_answer_from_before_a_reset_is_not_that_of_the_new_boot() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        accepted = answer("Accepted", 600)
+        replies = iter([answer("Pending", 600), SILENCE])
+        csms.answers["BootNotification"] = lambda payload: next(replies, accepted)
+        world.start()
+        await csms.expect("BootNotification")
+        await csms.call("TriggerMessage", requestedMessage="BootNotification")
+        await csms.expect("BootNotification", 2)
+        assert csms.wire is not None
+        # Both in one read: the order, and the answer to what the station asked before it.
+        csms.wire.on_message(json.dumps([2, "reset", "Reset", {"type": "Hard"}]).encode())
+        csms.wire.on_message(json.dumps([3, csms.ids[-1], accepted]).encode())
+        await csms.expect("BootNotification", 3, within=60)
+        await csms.expect("StatusNotification", 2)
+        await asyncio.sleep(1)
+        assert world.virtual.station.is_online
+
+    live(main)
+
+
+@pytest.mark.parametrize("reply", ["Accepted", CallFailure.LOST])
+def test_what_was_asked_before_a_restart_moves_nothing_afterwards(reply: str | CallFailure) -> None:
+    async def main(clock: object) -> None:
+        bench, tasks, told = Bench(product()), [], []
+        answers: list[asyncio.Future[Any]] = []
+
+        async def send(request: Any, response: Any, *, is_triggered: bool = False) -> Any:
+            answers.append(asyncio.get_running_loop().create_future())
+            return await answers[-1]
+
+        context = msgspec.structs.replace(bench.context, spawn=lambda task: tasks.append(asyncio.create_task(task)))
+        boot = Boot(context, send, lambda: True, told.append, told.append)
+        boot.ask()
+        await asyncio.sleep(1)
+        boot.ask()
+        boot.restart()
+        boot.ask()
+        boot.restart()
+        boot.connected()
+        await asyncio.sleep(1)
+        # One for each start that got so far, and one at a time.
+        assert len(answers) == 2
+        if isinstance(reply, CallFailure):
+            answers[0].set_exception(failed(reply))
+        else:
+            answers[0].set_result(decode(BootNotificationResponse, json.dumps(answer(reply, 60)).encode()))
+        await asyncio.sleep(1)
+        assert (boot.registration, told) == (Registration.UNREGISTERED, [])
+        boot.ask()
+        await asyncio.sleep(1)
+        assert len(answers) == 2
+        answers[1].set_result(decode(BootNotificationResponse, json.dumps(answer("Accepted", 60)).encode()))
+        await asyncio.sleep(1)
+        assert boot.registration is Registration.ACCEPTED and len(told) == 2
+        await asyncio.gather(*tasks)
+
+    simulate(main)
+
+
+@pytest.mark.parametrize("status", ["Accepted", "Pending", "Rejected"])
+def test_a_time_that_cannot_be_followed_does_not_keep_it_from_booting(status: str) -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        first = answer(status, 100) | {"currentTime": "9999-12-31T23:59:59Z"}
+        replies = iter([first])
+        csms.answers["BootNotification"] = lambda payload: next(replies, answer("Accepted", 600))
+        world.start()
+        await csms.expect("StatusNotification", 2, within=300)
+        assert len(csms.of("BootNotification")) == (1 if status == "Accepted" else 2)
+        assert abs((world.station_clock.now() - world.clock.now()).total_seconds()) < 1000
 
     live(main)

@@ -100,6 +100,8 @@ class Boot:
         self._firmware_version = firmware_version or (lambda: context.product.firmware_version)
         self._wait: Timer | None = None
         self._is_sending = False
+        # What was asked before a restart is nobody's answer after it.
+        self._restarts = 0
 
     @property
     def permission(self) -> Permission:
@@ -115,11 +117,13 @@ class Boot:
         """Send BootNotification now; an answer under way is awaited instead of asking twice."""
         if not self._is_sending:
             self._is_sending = True
-            self._context.spawn(self._ask())
+            self._context.spawn(self._ask(self._restarts))
 
     def restart(self) -> None:
         """The station restarts: it is registered no more, and the CSMS's waits are forgotten."""
         self._move(BootCue.RESTARTED)
+        self._restarts += 1
+        self._is_sending = False
         self.stop()
 
     def stop(self) -> None:
@@ -128,7 +132,9 @@ class Boot:
             self._wait.cancel()
             self._wait = None
 
-    async def _ask(self) -> None:
+    async def _ask(self, restarts: int) -> None:
+        if restarts != self._restarts:
+            return
         product = self._context.product
         request = BootNotificationRequest(
             charge_point_vendor=product.vendor,
@@ -142,16 +148,26 @@ class Boot:
         try:
             response = await self._send(request, BootNotificationResponse)
         except CallFailed as failure:
+            if restarts != self._restarts:
+                return
             self._is_sending = False
             self._context.log.warning("boot notification failed", reason=str(failure))
             self._move(BootCue.UNANSWERED)
             if self._is_connected():
                 self._ask_later(OWN_INTERVAL_SECONDS)
             return
+        if restarts != self._restarts:
+            self._context.log.info("an answer from before the restart", status=response.status.value)
+            return
         self._is_sending = False
-        # Time stamps are UTC where they name no zone (§3.14 recommends UTC).
-        self._told_time(response.current_time.in_zone(UTC))
         self._move(_CUE_OF_STATUS[response.status])
+        try:
+            # Time stamps are UTC where they name no zone (§3.14 recommends UTC).
+            self._told_time(response.current_time.in_zone(UTC))
+        finally:
+            self._answered(response)
+
+    def _answered(self, response: BootNotificationResponse) -> None:
         is_accepted = self.registration is Registration.ACCEPTED
         tell = self._context.log.info if is_accepted else self._context.log.warning
         tell("boot notification answered", status=response.status.value, interval=response.interval)
