@@ -10,8 +10,9 @@ from tests.station.timers import START
 from tests.station.world import World, car, live, product
 
 from chargewright.clock import ManualClock
+from chargewright.errors import LocalProtocolError
 from chargewright.station.product import Reservations
-from chargewright.station.station_clock import IGNORED_SECONDS, StationClock
+from chargewright.station.station_clock import IGNORED_SECONDS, LEAST, MOST, StationClock
 
 
 def test_it_runs_as_its_base_does_and_only_the_time_of_day_is_set() -> None:
@@ -113,5 +114,42 @@ def test_it_runs_on_over_a_power_cut() -> None:
         world.csms.is_reachable = False
         await world.restart()
         assert world.virtual.clock.now() > world.clock.now() + timedelta(hours=23)
+
+    live(main)
+
+
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"]
+)
+@pytest.mark.parametrize("more", [LEAST - timedelta(seconds=1), MOST + timedelta(seconds=1)])
+def test_a_time_that_cannot_be_right_is_not_followed(text: str, more: datetime) -> None:
+    for moment in (datetime.fromisoformat(text), more):
+        clock = StationClock(ManualClock(START))
+        assert not clock.synchronise(moment)
+        with pytest.raises(LocalProtocolError, match="1970"):
+            clock.set(moment)
+        assert clock.now() == START
+
+
+@pytest.mark.parametrize("moment", [LEAST, MOST, START])
+def test_a_time_that_may_be_right_is_followed(moment: datetime) -> None:
+    clock = StationClock(ManualClock(START))
+    assert clock.synchronise(moment)
+    assert clock.now() == moment
+
+
+def test_a_heartbeat_of_the_year_9999_is_told_to_the_log_and_nothing_else_happens() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        csms.answers["Heartbeat"] = {"currentTime": "9999-12-31T23:59:59Z"}
+        with structlog.testing.capture_logs() as logs:
+            await csms.call("TriggerMessage", requestedMessage="Heartbeat")
+            await asyncio.sleep(10)
+        assert [entry["told"] for entry in logs if entry["log_level"] == "warning"] == ["9999-12-31T23:59:59+00:00"]
+        csms.answers["Heartbeat"] = {"currentTime": (world.clock.now() + timedelta(hours=1)).isoformat()}
+        await csms.call("TriggerMessage", requestedMessage="Heartbeat")
+        await asyncio.sleep(10)
+        assert world.station_clock.now() - world.clock.now() > timedelta(minutes=59)
 
     live(main)

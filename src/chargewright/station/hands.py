@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from chargewright.errors import ChargewrightError
+from chargewright.errors import ChargewrightError, LocalProtocolError
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, ConfigurationStatus, Reason
 from chargewright.station import deeds
 from chargewright.station.deeds import Deed
@@ -178,6 +178,10 @@ class StationHands:
     def _present_tag(self, deed: deeds.PresentTag) -> None:
         if deed.connector is not None:
             self._connector(deed, deed.connector)
+        elif not self.product.has_one_reader and len(self.product.outlets) > 1:
+            raise self._refused(
+                deed, "each connector of this product has a tag reader of its own", "say to which connector"
+            )
         self._need_power(deed)
         self.virtual.show_tag(deed.id_tag, deed.connector)
 
@@ -274,7 +278,10 @@ class StationHands:
     def _set_clock(self, deed: deeds.SetClock) -> None:
         self._need_power(deed)
         clock = self.virtual.clock
-        clock.set(clock.now() + timedelta(seconds=deed.ahead_seconds))
+        try:
+            clock.set(clock.now() + timedelta(seconds=deed.ahead_seconds))
+        except LocalProtocolError as error:
+            raise self._refused(deed, str(error), "choose another time") from error
 
     def _break_firmware(self, deed: deeds.BreakFirmware) -> None:
         if self.product.firmware_management is None:

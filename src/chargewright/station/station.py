@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from random import Random
 from typing import Final
 
@@ -90,6 +91,7 @@ class Station:
         loop = asyncio.get_running_loop()
         self.on_change: Callable[[], None] = _nobody_watches
         self._connect = connect
+        self._clock = clock
         self._spoken = spoken
         self._is_without_power = False
         self._is_ending = False
@@ -138,7 +140,7 @@ class Station:
                 renew=lambda: self._line.restart(RENEWAL_SECONDS),
                 restart=self._restart,
                 reset=self._reset,
-                told_time=clock.synchronise,
+                told_time=self._told_time,
                 changed=lambda: self.on_change(),
             ),
             Provisioning(url=csms_url, password=password) if provisioning is None else provisioning,
@@ -366,6 +368,10 @@ class Station:
             self._configuration.set("HeartbeatInterval", str(seconds))
         self._blocks.accepted()
         self._online()
+
+    def _told_time(self, now: datetime) -> None:
+        if not self._clock.synchronise(now):
+            self._log.warning("the time of the CSMS cannot be right", told=now.isoformat())
 
     def _online(self) -> None:
         self._blocks.online()
