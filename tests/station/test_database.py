@@ -8,9 +8,9 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
+from tests.station.full_disk import FullDisk
 
 import chargewright.station.database
 from chargewright.station.database import RETRY_SECONDS, StationDatabase, StationStoreError
@@ -151,24 +151,6 @@ def test_only_the_owner_may_read_what_a_station_keeps(tmp_path: Path) -> None:
         modes = {item.name: item.stat().st_mode & 0o777 for item in tmp_path.iterdir() if "sqlite3" in item.name}
     assert modes["station.sqlite3"] == 0o600
     assert all(mode == 0o600 for name, mode in modes.items() if name.endswith(("-wal", "-shm"))), modes
-
-
-class FullDisk(StationDatabase):
-    """A database whose disk is full while `is_full`, and which does then what SQLite does.
-
-    A commit that fails takes everything back; a statement that fails may, as when the page cache overflows.
-    """
-
-    is_full = False
-    takes_all_back = False
-
-    def _execute(self, statement: str, parameters: Any = (), *, many: bool = False) -> sqlite3.Cursor:
-        is_refused = statement == "COMMIT" if self.is_shared else not statement.startswith(("SELECT", "ROLLBACK"))
-        if self.is_full and (is_refused or self.takes_all_back) and not statement.startswith(("SELECT", "ROLLBACK")):
-            if self._db.in_transaction and (statement == "COMMIT" or self.takes_all_back):
-                self._db.execute("ROLLBACK")
-            raise StationStoreError(self.path, "database or disk is full")
-        return super()._execute(statement, parameters, many=many)
 
 
 def test_a_failed_commit_of_a_shared_file_is_tried_again_and_loses_nothing(tmp_path: Path) -> None:
