@@ -384,6 +384,16 @@ def test_the_clock_is_set_and_put_right_by_the_next_heartbeat() -> None:
     tell(story)
 
 
+def test_the_clock_goes_to_no_year_in_which_nothing_can_be_reckoned() -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        hands.do(deeds.SetClock(ahead_seconds=-1e9))
+        before = world.virtual.clock.now()
+        assert "from 1970 to 2199" in refused(hands, deeds.SetClock(ahead_seconds=-1e9))
+        assert world.virtual.clock.now() == before
+
+    tell(story)
+
+
 def test_resets_are_broken_and_mended() -> None:
     async def story(world: World, hands: StationHands) -> None:
         hands.do(deeds.BreakResets(times=2))

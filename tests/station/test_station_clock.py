@@ -119,16 +119,21 @@ def test_it_runs_on_over_a_power_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"]
+    "moment",
+    [
+        LEAST - timedelta(seconds=1),
+        MOST + timedelta(seconds=1),
+        datetime.fromisoformat("9999-12-31T23:59:59+00:00"),
+        datetime.fromisoformat("9999-12-31T23:59:59-14:00"),
+        datetime.fromisoformat("0001-01-01T00:00:00+14:00"),
+    ],
 )
-@pytest.mark.parametrize("more", [LEAST - timedelta(seconds=1), MOST + timedelta(seconds=1)])
-def test_a_time_that_cannot_be_right_is_not_followed(text: str, more: datetime) -> None:
-    for moment in (datetime.fromisoformat(text), more):
-        clock = StationClock(ManualClock(START))
-        assert not clock.synchronise(moment)
-        with pytest.raises(LocalProtocolError, match="1970"):
-            clock.set(moment)
-        assert clock.now() == START
+def test_a_time_that_cannot_be_right_is_not_followed(moment: datetime) -> None:
+    clock = StationClock(ManualClock(START))
+    assert not clock.synchronise(moment)
+    with pytest.raises(LocalProtocolError, match="1970"):
+        clock.set(moment)
+    assert clock.now() == START
 
 
 @pytest.mark.parametrize("moment", [LEAST, MOST, START])
