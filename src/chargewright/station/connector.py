@@ -18,7 +18,10 @@ from chargewright.station.hardware.interface import (
     Offer,
     Outlet,
 )
+from chargewright.station.held_cable import HeldCable
 from chargewright.station.operative_state import OperativeState
+from chargewright.station.store import StationStoreError
+from chargewright.station.wanted_stop import Stop, WantedStop
 
 __all__ = ["Connector"]
 
@@ -58,7 +61,13 @@ class Connector:
         # Faults of the hardware that show while it is being built are told with the first status.
         self._is_switching = True
         self._path = EnergyPath(
-            context, number, hardware, self._faults, changed=self._path_changed, failed=self._path_failed
+            context,
+            number,
+            hardware,
+            self._faults,
+            changed=self._path_changed,
+            failed=self._path_failed,
+            let_go=lambda: self._cable.let_go(),
         )
         self.hardware = hardware = self._path.hardware
         self._waiting: Authorization | None = None
@@ -69,11 +78,11 @@ class Connector:
         self._is_reserved = False
         self._was_plugged = self.is_plugged
         self._was_ev_connected = self.is_ev_connected
-        # Whoever may take the cable out after DeAuthorized (errata v4.0 §3.5).
-        self._cable_held_for: Authorization | None = None
+        self._cable = HeldCable(context, number, hardware.cable_lock)
         self._info: str | None = None
         self._warning = ChargePointErrorCode.NO_ERROR
         self._connection_timer = ConnectionTimer(context, self._connection_timed_out)
+        self._wanted_stop = WantedStop(context, self._stop)
         self._reported = StatusReport(number, derive_status(self.facts), self._faults.error_code)
         self._is_switching = False
         hardware.pilot.on_change = self._hardware_changed
@@ -159,26 +168,39 @@ class Connector:
         self._refresh()
 
     def stop(self, reason: Reason, id_tag: str | None, *, info: str | None = None) -> None:
-        """End the transaction; does nothing when none runs."""
+        """End the transaction, if one runs. Energy is off at once; a stop that cannot be written is tried again."""
+        if self.transaction_key is not None:
+            self._stop(self._wanted_stop.want(Stop(reason, id_tag, info)))
+
+    def _stop(self, stop: Stop) -> None:
         key = self.transaction_key
         if key is None:
             return
+        self._is_allowed = False
         self._is_switching = True
         try:
             self._path.cut()
             # Read while the offer still stands; the register does not move any more.
-            self._log.stop(key, reason, id_tag, self.read_meter())
+            reading = self.read_meter()
+            with self._context.store.atomically():
+                self._log.stop(key, stop.reason, stop.id_tag, reading)
+                self._cable.use_ends(stop.reason, self.user)
             self._path.offer(NO_OFFER)
+        except StationStoreError as error:
+            self._context.log.error("a stop is not on disk yet", connector=self.number, key=key, reason=str(error))
+        else:
+            self._wanted_stop.done()
+            self.user = self.transaction_key = None
+            self._is_allowed, self._must_user_act, self._info = True, self.is_plugged, stop.info
         finally:
             self._is_switching = False
-        user, self.user, self.transaction_key = self.user, None, None
-        self._is_allowed = True
-        self._must_user_act = self.is_plugged
-        self._info = info
-        self._free_cable(reason, user)
-        self._catch_up()
+        has_ended = self.transaction_key is None
+        if has_ended:
+            self._cable.let_go()
+            self._catch_up()
         self._refresh()
-        self._transaction_changed(self.number)
+        if has_ended:
+            self._transaction_changed(self.number)
 
     def limit(self, limit: Offer) -> None:
         """Offer no more than this from now on; a running transaction is suspended while it is nothing (§4.9)."""
@@ -206,13 +228,7 @@ class Connector:
 
     def release_cable(self, authorization: Authorization) -> bool:
         """Give the cable back to the user it is held for, or one of the same group; returns whether it was theirs."""
-        owner = self._cable_held_for
-        if owner is None or not _is_same_user(owner, authorization):
-            return False
-        self._cable_held_for = None
-        if self.hardware.cable_lock is not None:
-            self.hardware.cable_lock.unlock()
-        return True
+        return self._cable.release(authorization)
 
     def set_fault(self, error_code: ChargePointErrorCode, source: FaultSource = FaultSource.PERSON) -> None:
         """A fault that keeps the connector from charging, or `NO_ERROR` when `source` says no more that there is one.
@@ -257,13 +273,13 @@ class Connector:
         return self._service.is_held
 
     def restore(self, *, was_interrupted: bool) -> None:
-        """After a start of the station: a cable whose transaction was cut off has to be taken out first."""
+        """After a start of the station: a cable that was in use, or is held still, has to be taken out first."""
         self._waiting = None
         self._path.cut()
         self._path.offer(NO_OFFER)
-        if self.hardware.cable_lock is not None:
-            self.hardware.cable_lock.unlock()
-        self._must_user_act = was_interrupted and self.is_plugged and self._service.is_operative
+        self._cable.restore(may_be_held=not was_interrupted)
+        is_left_behind = was_interrupted or self._cable.is_held
+        self._must_user_act = is_left_behind and self.is_plugged and self._service.is_operative
         self._catch_up()
         self._refresh()
 
@@ -271,6 +287,7 @@ class Connector:
         """Let no energy flow and forget all timers, for good; what is on disk stays."""
         self._is_switching = True
         self._connection_timer.cancel()
+        self._wanted_stop.done()
         self._path.shut_down()
 
     def unlock(self) -> bool | None:
@@ -281,7 +298,7 @@ class Connector:
         if self.transaction_key is not None:
             self._is_allowed = False
             self._path.cut()
-        self._cable_held_for = None
+        self._cable.hold_for(None)
         return lock.unlock()
 
     # Inside.
@@ -295,13 +312,15 @@ class Connector:
         authorization = self._waiting
         if authorization is None or not self.is_ev_connected or self.facts.is_faulted:
             # While the lock was moving they changed their mind, or the meter does not answer.
-            self._free_cable(Reason.LOCAL, None)
+            self._cable.let_go()
             return
         self._is_switching = True
         try:
             # On disk before the vehicle is told that it may.
             with self._context.store.atomically():
-                self.transaction_key = self._log.start(self.number, authorization, reading)
+                self._cable.hold_for(None)
+                key = self._log.start(self.number, authorization, reading)
+            self.transaction_key = key
             self._waiting = None
             self.user = authorization
             self._is_allowed = True
@@ -335,19 +354,6 @@ class Connector:
             self.stop(Reason.EV_DISCONNECTED, id_tag, info=EV_SIDE_DISCONNECTED)
         else:
             self._info = EV_SIDE_DISCONNECTED
-
-    def _free_cable(self, reason: Reason, user: Authorization | None) -> None:
-        lock = self.hardware.cable_lock
-        if lock is None:
-            return
-        if reason is Reason.DE_AUTHORIZED:
-            self._cable_held_for = user
-        elif reason is not Reason.EV_DISCONNECTED or self._context.configuration.boolean(
-            "UnlockConnectorOnEVSideDisconnect"
-        ):
-            lock.unlock()
-        else:
-            self._cable_held_for = user
 
     def _refresh(self) -> None:
         """Bring contactor, timers and reports in line with the facts."""
@@ -407,10 +413,3 @@ class Connector:
         # Errata v4.0 §3.20: plugged in but nobody let in: the next tag must not start this connector by accident.
         self._must_user_act = self.is_plugged
         self._refresh()
-
-
-def _is_same_user(one: Authorization, other: Authorization) -> bool:
-    """§3.10: the same tag, or two tags with the same parent."""
-    if one.id_tag.casefold() == other.id_tag.casefold():
-        return True
-    return one.parent_id_tag is not None and one.parent_id_tag == other.parent_id_tag

@@ -101,7 +101,8 @@ def next_state(state: EnergyState, cue: EnergyCue) -> EnergyState:
 
 class EnergyPath:
     """`changed` is called when a step has ended later than it was ordered, or parts that did not answer do again;
-    `failed` when hardware failed (the energy is off by then, and `faults` says what it was).
+    `failed` when hardware failed (the energy is off by then, and `faults` says what it was); `let_go` when the cable
+    is not to be locked after all.
 
     It adds to `faults`, and takes away, only those of `HARDWARE`; it stays failed as long as one of them stands.
     `hardware` are the given drivers behind a guard; the path itself is the only one who switches them.
@@ -116,12 +117,14 @@ class EnergyPath:
         *,
         changed: Callable[[], None],
         failed: Callable[[], None],
+        let_go: Callable[[], None],
     ) -> None:
         self.state = EnergyState.IDLE
         self._context = context
         self._number = number
         self._changed = changed
         self._failed = failed
+        self._let_go = let_go
         self._faults = faults
         self._guard = Guard(hardware, context.clock, lambda: context.store.register(number)[0], self._part_failed)
         self.hardware: Final = self._guard.hardware
@@ -219,8 +222,7 @@ class EnergyPath:
         if before is EnergyState.LOCKING and cue is not EnergyCue.DONE:
             # Halfway is nobody's: whoever plugged in can take the cable out again.
             self._locked = None
-            if self.hardware.cable_lock is not None:
-                self.hardware.cable_lock.unlock()
+            self._let_go()
         if before is EnergyState.ENERGISED and self._grip is not None:
             self._grip.cancel()
             self._grip = None
