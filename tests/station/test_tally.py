@@ -1,12 +1,29 @@
 """Counting: percentiles to 5 %, and a day whose messages all have their place."""
 
 import asyncio
+from datetime import UTC, datetime
 from random import Random
 
+import msgspec
 import pytest
-from tests.station.world import World, car, live
+from tests.station.bench import Bench, failed
+from tests.station.full_disk import FullDisk
+from tests.station.timers import Timers
+from tests.station.world import World, car, live, product
 
+from chargewright.protocol.v16.base import Message, Timestamp
+from chargewright.protocol.v16.core import HeartbeatRequest
+from chargewright.protocol.v16.security import SecurityEventNotificationRequest
+from chargewright.station.context import CallFailure
+from chargewright.station.database import StationDatabase, StationStoreError
+from chargewright.station.offline_queue import OfflineQueue
+from chargewright.station.security_outbox import SecurityOutbox
+from chargewright.station.store import QueuedMessage, StationStore
 from chargewright.station.tally import Histogram, Tally
+
+EVENT = SecurityEventNotificationRequest(
+    type="SettingSystemTime", timestamp=Timestamp.of(datetime(2026, 1, 1, tzinfo=UTC))
+)
 
 
 def test_percentiles_are_right_to_five_percent() -> None:
@@ -68,3 +85,71 @@ def test_a_station_counts_what_it_sends_gets_and_owes() -> None:
         assert tally.answer_times.total == tally.received
 
     live(main)
+
+
+def test_what_the_disk_does_not_take_is_not_counted() -> None:
+    """A dashboard once told that -2 vehicles were charging."""
+    with FullDisk(":memory:") as disk:
+        bench = Bench(product(), StationStore(disk, Random(1)))
+        bench.is_online = False
+        queue = OfflineQueue(bench.context, _Unknown(), lambda: None)
+        outbox = SecurityOutbox(bench.context)
+        with pytest.raises(StationStoreError), bench.store.atomically():
+            queue.put("StopTransaction", HeartbeatRequest(), None)
+            disk.is_full = True
+        with pytest.raises(StationStoreError):
+            outbox.put(EVENT)
+        tally = bench.context.tally
+        assert (tally.queued, tally.stops) == (0, 0)
+        disk.is_full = False
+        with bench.store.atomically():
+            queue.put("StopTransaction", HeartbeatRequest(), None)
+            outbox.put(EVENT)
+            assert tally.queued == 0
+        assert (tally.queued, tally.stops) == (2, 1)
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_what_is_not_on_disk_yet_is_neither_queued_nor_answered_nor_parked(is_readable: bool) -> None:
+    timers = Timers()
+    with StationDatabase(":memory:", call_later=timers.call_later, gathers_in_memory=True) as database:
+        bench = Bench(product(), StationStore(database, Random(1)))
+        bench.is_online = False
+        tally = bench.context.tally
+        queue = OfflineQueue(bench.context, _Unknown(is_readable), lambda: None)
+        queue.put("MeterValues", HeartbeatRequest(), None)
+        SecurityOutbox(bench.context).put(EVENT)
+        assert tally.queued == 0
+        timers.pass_time(1)
+        assert tally.queued == 2
+        bench.is_online = True
+        queue.wake()
+        SecurityOutbox(bench.context).online()
+        assert bench.store.queue_length() == 0 and bench.store.security_event_head() is None
+        assert (tally.answered, tally.parked) == (0, 0)
+        timers.pass_time(1)
+        assert (tally.answered, tally.parked) == ((2, 0) if is_readable else (1, 1))
+
+
+def test_an_event_that_is_refused_was_answered() -> None:
+    bench = Bench(product())
+    bench.answers.append(failed(CallFailure.REFUSED))
+    outbox = SecurityOutbox(bench.context)
+    outbox.put(EVENT)
+    outbox.online()
+    assert (bench.context.tally.queued, bench.context.tally.answered) == (1, 1)
+
+
+class _Unknown:
+    """A message whose content nobody knows."""
+
+    def __init__(self, is_readable: bool = True) -> None:
+        self._is_readable = is_readable
+
+    def request(self, message: QueuedMessage) -> Message:
+        if not self._is_readable:
+            raise msgspec.ValidationError("nonsense")
+        return HeartbeatRequest()
+
+    def settle(self, message: QueuedMessage, response: Message | None) -> None:
+        return None

@@ -46,7 +46,7 @@ class OfflineQueue:
     def put(self, action: str, request: Message, transaction_key: int | None) -> None:
         """Append a message to the durable queue (inside the caller's commit, if it has one open)."""
         self._store.enqueue(transaction_key, action, encode(request))
-        self._context.tally.message_queued(action)
+        self._store.database.when_kept(lambda: self._context.tally.message_queued(action))
         self._empty.clear()
         self._context.call_later(0.0, self.wake)
 
@@ -114,8 +114,8 @@ class OfflineQueue:
         with self._store.atomically():
             then = self._messages.settle(head, response)
             self._store.dequeue(head.sequence)
+            self._store.database.when_kept(lambda: self._context.tally.message_answered(head.action))
         self._answer = None
-        self._context.tally.message_answered(head.action)
         if then is not None:
             then()
 
@@ -152,7 +152,7 @@ class OfflineQueue:
         with self._store.atomically():
             self._store.park(head.sequence, reason)
             then = self._messages.settle(head, None)
-        self._context.tally.parked += 1
+            self._store.database.when_kept(self._context.tally.message_parked)
         if then is not None:
             then()
 

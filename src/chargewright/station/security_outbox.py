@@ -34,7 +34,7 @@ class SecurityOutbox:
     def put(self, request: SecurityEventNotificationRequest) -> None:
         """Keep an event until it is told (inside the caller's commit, if it has one open)."""
         self._store.enqueue(None, ACTION, encode(request))
-        self._context.tally.message_queued(ACTION)
+        self._store.database.when_kept(lambda: self._context.tally.message_queued(ACTION))
         self._context.call_later(0.0, self._wake)
 
     def online(self) -> None:
@@ -79,13 +79,14 @@ class SecurityOutbox:
             # It is in the security log; a CSMS that refuses one has heard it.
             self._context.log.warning("a security event was refused", reason=str(failure))
             self._store.dequeue(head.sequence)
+            self._store.database.when_kept(lambda: self._context.tally.message_answered(ACTION))
         except (LocalProtocolError, *DECODE_FAILURES) as error:
             self._context.log.error("a security event cannot be sent", reason=str(error))
             self._store.park(head.sequence, str(error))
-            self._context.tally.parked += 1
+            self._store.database.when_kept(self._context.tally.message_parked)
         else:
             self._store.dequeue(head.sequence)
-            self._context.tally.message_answered(ACTION)
+            self._store.database.when_kept(lambda: self._context.tally.message_answered(ACTION))
         self._wait_seconds = LEAST_WAIT_SECONDS
         return True
 

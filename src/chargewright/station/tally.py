@@ -63,9 +63,9 @@ class Tally(msgspec.Struct):
 
     `sent` and `received` are messages, answers included. Of the messages that wait on disk until they are answered
     (StartTransaction, MeterValues, StopTransaction, critical security events) `queued` became durable, `answered` got a
-    CALLRESULT, `parked` were given up after their last CALLERROR; `starts` and `stops` are what of the first is the
-    beginning and the end of a transaction, `stopped` the ends that were answered. `answer_times` are those of our
-    CALLs.
+    CALLRESULT (or are events that were refused), `parked` were given up after their last CALLERROR; `starts` and
+    `stops` are what of the first is the beginning and the end of a transaction, `stopped` the ends that were answered.
+    `answer_times` are those of our CALLs.
     """
 
     sent: int = 0
@@ -79,12 +79,16 @@ class Tally(msgspec.Struct):
     answer_times: Histogram = msgspec.field(default_factory=Histogram)
 
     def message_queued(self, action: str) -> None:
-        """A message will be durable before anything speaks of it."""
+        """A message is durable."""
         self.queued += 1
         self.starts += action == "StartTransaction"
         self.stops += action == "StopTransaction"
 
     def message_answered(self, action: str) -> None:
-        """The CSMS has taken such a message."""
+        """The CSMS has taken such a message, and that is durable."""
         self.answered += 1
         self.stopped += action == "StopTransaction"
+
+    def message_parked(self) -> None:
+        """Such a message was given up, and that is durable."""
+        self.parked += 1
