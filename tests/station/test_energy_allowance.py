@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.station.world import World, car, live, product
+from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
+
+from chargewright.station.hardware.interface import Outlet
 
 INVALID = {"idTagInfo": {"status": "Invalid"}, "transactionId": 7}
 LIMITING = product(limits_energy_on_invalid_id=True)
@@ -98,6 +100,26 @@ def test_a_vehicle_that_takes_nothing_uses_nothing_up() -> None:
         assert world.csms.of("StopTransaction") == []
 
     live(main, LIMITING)
+
+
+@pytest.mark.parametrize("outlet", [SOCKET, DC_CABLE], ids=["AC", "DC"])
+def test_a_vehicle_at_rest_may_begin_at_any_moment_and_gets_no_more(outlet: Outlet) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MaxEnergyOnInvalidId", "10")
+        world.csms.answers["StartTransaction"] = INVALID
+        vehicle = car(target_soc=0.2)
+        world.virtual.plug(1, vehicle)
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("StartTransaction")
+        await asyncio.sleep(60.2)
+        assert world.csms.statuses(1)[-1] == "SuspendedEV" and world.virtual.station.meter_readings()[1] == 0
+        world.virtual.connectors[0].change_vehicle(lambda vehicle: setattr(vehicle, "target_soc", 1.0))
+        stop = await world.csms.expect("StopTransaction")
+        # A second more, at what the vehicle takes at most.
+        assert 10 <= stop["meterStop"] <= 10 + min(outlet.max_power_w, 100_000.0) / 3600 + 1
+
+    live(main, product(outlet, limits_energy_on_invalid_id=True))
 
 
 def test_a_product_without_the_key_ends_it_at_once() -> None:

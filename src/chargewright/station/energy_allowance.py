@@ -8,9 +8,8 @@ from chargewright.station.hardware.interface import MeterReading, Timer
 
 __all__ = ["EnergyAllowance"]
 
-# How closely the meter is watched at most, and while the vehicle takes nothing.
+# How closely the meter is watched at most. A vehicle that takes nothing may begin to at any moment, with all its power.
 SHORTEST_WAIT_SECONDS: Final = 1.0
-IDLE_WAIT_SECONDS: Final = 10.0
 
 
 class EnergyAllowance:
@@ -46,13 +45,11 @@ class EnergyAllowance:
 
     def _watch(self, connector_id: int, until_wh: int, used_up: Callable[[], None]) -> None:
         self._timers.pop(connector_id, None)
-        reading = self._read(connector_id)
-        left_wh = until_wh - reading.register_wh
+        left_wh = until_wh - self._read(connector_id).register_wh
         if left_wh <= 0:
             used_up()
             return
-        least = SHORTEST_WAIT_SECONDS if reading.power_w is None or reading.power_w > 0 else IDLE_WAIT_SECONDS
-        seconds = max(least, left_wh / self._max_power_w(connector_id) * 3600)
+        seconds = max(SHORTEST_WAIT_SECONDS, left_wh / self._max_power_w(connector_id) * 3600)
         self._timers[connector_id] = self._context.call_later(
             seconds, lambda: self._watch(connector_id, until_wh, used_up)
         )
