@@ -144,3 +144,20 @@ def test_who_cannot_bear_a_connection_gets_another_one() -> None:
         assert subject.attempts == pytest.approx([0, 10], abs=0.1)
 
     live(main)
+
+
+def test_the_pause_of_a_restart_is_not_that_of_a_later_loss() -> None:
+    async def main(subject: Subject) -> None:
+        subject.error = ConnectionLost("nobody there")
+        await asyncio.sleep(1)
+        # As after an installation of firmware while the CSMS is away.
+        subject.line.restart(3.0)
+        subject.error = None
+        await asyncio.sleep(100)
+        assert subject.seen == ["opened"] and subject.csms.wire is not None
+        lost_at = subject.clock.monotonic()
+        subject.csms.wire.abort()
+        await asyncio.sleep(15)
+        assert subject.attempts[-1] - lost_at == pytest.approx(10, abs=0.1)
+
+    live(main)

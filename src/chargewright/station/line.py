@@ -107,6 +107,8 @@ class Line:
         if closed.is_set():
             return
         self._connection = connection
+        # A restart without a connection is over with this one.
+        self._pause_seconds = None
         try:
             if self._is_ending.is_set():
                 connection.close(GOING_AWAY)
