@@ -150,7 +150,10 @@ class Blocks:
             self.maintenance.wake_up()
 
     def restarted(self) -> None:
-        """The station starts anew, with the power never away."""
+        """The station starts anew, with the power never away; what waits for a time does so without the CSMS, too."""
+        self.reservations.start()
+        if self.smart_charging is not None:
+            self.smart_charging.clock_changed()
         if self.maintenance is not None:
             self.maintenance.wake_up()
 
