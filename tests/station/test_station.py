@@ -7,8 +7,10 @@ import pytest
 import structlog
 from tests.station.scripted_csms import SILENCE
 from tests.station.test_firmware import PROTOCOLS
+from tests.station.test_security import SECURITY
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
+from chargewright.protocol.v16.core import ConfigurationStatus
 from chargewright.station.store import StationStoreError
 
 
@@ -210,3 +212,18 @@ def test_the_link_learns_of_a_loss_before_anybody_who_may_fail() -> None:
     failures: list[Exception] = []
     live(main)
     assert [type(failure) for failure in failures] == [ZeroDivisionError]
+
+
+def test_a_password_that_a_technician_changes_is_used_at_once() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        assert await world.change("AuthorizationKey", "11" * 16) == "Accepted"
+        assert await world.change("SecurityProfile", "1") == "Accepted"
+        await asyncio.sleep(30)
+        connections = len(world.csms.closed)
+        answer = world.virtual.station.change_configuration("AuthorizationKey", "22" * 16)
+        assert answer is ConfigurationStatus.ACCEPTED
+        await asyncio.sleep(30)
+        assert len(world.csms.closed) == connections + 1 and world.virtual.station.is_online
+
+    live(main, product(security=SECURITY))

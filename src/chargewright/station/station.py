@@ -240,8 +240,9 @@ class Station:
 
     def change_configuration(self, key: str, value: str) -> ConfigurationStatus:
         """A technician changes a configuration key at the station; the same as over the line (§5.3)."""
-        request = ChangeConfigurationRequest(key=key, value=value)
-        return self._configuration.change_configuration(request).status
+        status = self._configuration.change_configuration(ChangeConfigurationRequest(key=key, value=value)).status
+        self._blocks.security.profiles.apply()
+        return status
 
     @property
     def security(self) -> SecurityExtension:
