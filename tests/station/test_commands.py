@@ -14,7 +14,7 @@ from chargewright.station.shape import product_of
 
 def served_by(made: Product) -> Mapping[str, object]:
     async def main(world: World) -> Mapping[str, object]:
-        return dict(world.virtual.station._commands)
+        return dict(world.virtual.station._calls.commands)
 
     found: Mapping[str, object] = live(main, made)
     return found

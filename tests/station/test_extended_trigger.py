@@ -40,6 +40,7 @@ def test_every_message_goes_to_whoever_sends_it(message: ExtendedMessageTrigger,
     trigger = ExtendedTrigger(
         ExtendedTriggers(
             common=common,
+            may_send=lambda: True,
             sign_certificate=sign,
             firmware_status=(lambda: sent.append("firmware")) if has_all else None,
             log_status=(lambda: sent.append("log")) if has_all else None,

@@ -4,7 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.station.scripted_csms import SILENCE
+from tests.station.test_firmware import updatable
+from tests.station.test_security import SECURITY
 from tests.station.world import SOCKET, World, car, live, product
+
+from chargewright.station.product import FirmwareManagement
 
 
 async def trigger(world: World, message: str, **options: Any) -> str:
@@ -75,3 +80,22 @@ def test_a_product_without_the_profile_does_not_offer_it() -> None:
         assert keys["configurationKey"][0]["value"] == "Core"
 
     live(main, product(has_remote_trigger=False))
+
+
+@pytest.mark.parametrize("action", ["TriggerMessage", "ExtendedTriggerMessage"])
+@pytest.mark.parametrize(
+    "message", ["StatusNotification", "MeterValues", "Heartbeat", "FirmwareStatusNotification", "BootNotification"]
+)
+def test_before_the_first_answer_to_boot_notification_nothing_else_is_promised(action: str, message: str) -> None:
+    async def main(world: World) -> None:
+        world.csms.answers["BootNotification"] = SILENCE
+        world.start()
+        await world.csms.expect("BootNotification")
+        answer = await world.csms.call(action, requestedMessage=message)
+        assert answer["status"] == ("Accepted" if message == "BootNotification" else "Rejected")
+        await asyncio.sleep(600)
+        assert set(world.csms.names()) == {"BootNotification"}
+
+    is_signed = action == "ExtendedTriggerMessage"
+    management = FirmwareManagement(is_signed=is_signed, downloads_during_transaction=False)
+    live(main, updatable(firmware_management=management, security=SECURITY))

@@ -108,6 +108,10 @@ class Boot:
         """What may be sent now."""
         return MAY_SEND[self.registration]
 
+    def may_send(self) -> bool:
+        """Whether anything but BootNotification may be sent now, at least where it was asked for."""
+        return self.permission not in (Permission.ONLY_BOOT, Permission.SILENCE)
+
     def connected(self) -> None:
         """A connection is open: ask now, unless accepted already or told to wait."""
         if self.registration is not Registration.ACCEPTED and self._wait is None:

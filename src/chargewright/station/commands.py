@@ -24,6 +24,7 @@ def served(blocks: Blocks) -> Mapping[str, Serve]:
     if product.security is not None:
         offered |= blocks.security.served(
             _remote_trigger(blocks).trigger_message,
+            blocks.boot.may_send,
             firmware_status=None if maintenance is None else maintenance.trigger_signed_firmware_status,
             log_status=None if maintenance is None else maintenance.trigger_log_status,
         )
@@ -99,6 +100,7 @@ def _remote_trigger(blocks: Blocks) -> RemoteTrigger:
         return True
 
     triggers = Triggers(
+        may_send=blocks.boot.may_send,
         boot=trigger_boot,
         heartbeat=lambda: blocks.heartbeat.beat(is_triggered=True),
         statuses=blocks.statuses.repeat,

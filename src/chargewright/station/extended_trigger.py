@@ -32,10 +32,12 @@ _COMMON: Final[Mapping[ExtendedMessageTrigger, MessageTrigger]] = {
 class ExtendedTriggers(msgspec.Struct, frozen=True, kw_only=True):
     """What can be sent on request; None: this station never sends it.
 
-    `common` serves what TriggerMessage knows as well. `sign_certificate` returns whether a request can be made.
+    `may_send` is False as long as nothing but BootNotification may be sent (§4.2); `common`
+    serves what TriggerMessage knows as well. `sign_certificate` returns whether a request can be made.
     """
 
     common: Callable[[TriggerMessageRequest], Answer]
+    may_send: Callable[[], bool]
     sign_certificate: Callable[[], bool]
     firmware_status: Callable[[], None] | None = None
     log_status: Callable[[], None] | None = None
@@ -64,6 +66,8 @@ class ExtendedTrigger:
         send = self._triggers.firmware_status if is_about_firmware else self._triggers.log_status
         if send is None:
             return _answer(TriggerMessageStatus.NOT_IMPLEMENTED)
+        if not self._triggers.may_send():
+            return _answer(TriggerMessageStatus.REJECTED)
         return _answer(TriggerMessageStatus.ACCEPTED, send)
 
 

@@ -27,9 +27,11 @@ class Triggers(msgspec.Struct, frozen=True):
 
     `boot` returns False when the station is accepted already (errata v4.0 §3.35). `transaction_id` is None where no
     transaction runs or its id is not known yet. `firmware_status` and `diagnostics_status` tell how far it is, Idle
-    where nothing is going on; None where this station never tells that.
+    where nothing is going on; None where this station never tells that. `may_send` is False as long as nothing but
+    BootNotification may be sent (§4.2).
     """
 
+    may_send: Callable[[], bool]
     boot: Callable[[], bool]
     heartbeat: Callable[[], None]
     statuses: Callable[[list[int]], None]
@@ -48,7 +50,7 @@ class RemoteTrigger:
         self._triggers = triggers
 
     def trigger_message(self, request: TriggerMessageRequest) -> Answer:
-        """§5.17: NotImplemented for what this station never sends."""
+        """§5.17: NotImplemented for what this station never sends, Rejected for what it may not send now."""
         message = request.requested_message
         connector_id = None if request.connector_id is UNSET else request.connector_id
         least = 0 if message is MessageTrigger.STATUS_NOTIFICATION else 1
@@ -63,17 +65,22 @@ class RemoteTrigger:
                 is_asked = self._triggers.boot()
                 return _answer(TriggerMessageStatus.ACCEPTED if is_asked else TriggerMessageStatus.REJECTED)
             case MessageTrigger.HEARTBEAT:
-                return _answer(TriggerMessageStatus.ACCEPTED, self._triggers.heartbeat)
+                return self._promise(self._triggers.heartbeat)
             case MessageTrigger.STATUS_NOTIFICATION:
-                return _answer(TriggerMessageStatus.ACCEPTED, lambda: self._triggers.statuses(numbers))
+                return self._promise(lambda: self._triggers.statuses(numbers))
             case MessageTrigger.METER_VALUES:
-                return _answer(
-                    TriggerMessageStatus.ACCEPTED, lambda: self._context.spawn(self._send_meter_values(numbers))
-                )
+                return self._promise(lambda: self._context.spawn(self._send_meter_values(numbers)))
             case MessageTrigger.FIRMWARE_STATUS_NOTIFICATION:
-                return _answer_if_offered(self._triggers.firmware_status)
+                return self._promise(self._triggers.firmware_status)
             case MessageTrigger.DIAGNOSTICS_STATUS_NOTIFICATION:
-                return _answer_if_offered(self._triggers.diagnostics_status)
+                return self._promise(self._triggers.diagnostics_status)
+
+    def _promise(self, send: Callable[[], None] | None) -> Answer:
+        if send is None:
+            return _answer(TriggerMessageStatus.NOT_IMPLEMENTED)
+        if not self._triggers.may_send():
+            return _answer(TriggerMessageStatus.REJECTED)
+        return _answer(TriggerMessageStatus.ACCEPTED, send)
 
     async def _send_meter_values(self, connector_ids: list[int]) -> None:
         for connector_id in connector_ids:
@@ -94,7 +101,3 @@ class RemoteTrigger:
 
 def _answer(status: TriggerMessageStatus, then: Callable[[], None] | None = None) -> Answer:
     return Answer(TriggerMessageResponse(status=status), then)
-
-
-def _answer_if_offered(send: Callable[[], None] | None) -> Answer:
-    return _answer(TriggerMessageStatus.NOT_IMPLEMENTED if send is None else TriggerMessageStatus.ACCEPTED, send)

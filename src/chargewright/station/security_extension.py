@@ -108,18 +108,21 @@ class SecurityExtension:
     def served(
         self,
         common: Callable[[TriggerMessageRequest], Answer],
+        may_send: Callable[[], bool],
         firmware_status: Callable[[], None] | None = None,
         log_status: Callable[[], None] | None = None,
     ) -> dict[str, Serve]:
         """The actions of the extension that are about certificates and triggers; none where there is no extension.
 
-        `common` serves TriggerMessage; the other two send the status of firmware and log upload, None: never sent.
+        `common` serves TriggerMessage; `may_send` is False as long as nothing but BootNotification may be sent; the
+        other two send the status of firmware and log upload, None: never sent.
         """
         certificates = self.certificates
         if certificates is None:
             return {}
         triggers = ExtendedTriggers(
             common=common,
+            may_send=may_send,
             sign_certificate=certificates.request_certificate,
             firmware_status=firmware_status,
             log_status=log_status,
