@@ -1,10 +1,13 @@
 """One connector: its duties, and random walks that must never leave the matrix of §4.9."""
 
+from random import Random
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from tests.station.bench import Bench, NoteTaker
+from tests.station.full_disk import FullDisk
 from tests.station.world import DC_CABLE, SOCKET, car, product
 
 from chargewright.protocol.v16.connector_status import transition
@@ -15,6 +18,7 @@ from chargewright.station.context import Authorization, StatusReport
 from chargewright.station.hardware.interface import NO_OFFER, Offer, Outlet
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
+from chargewright.station.store import StationStore, StationStoreError
 
 ALICE = Authorization("ALICE", AuthorizationStatus.ACCEPTED, "FAMILY")
 BOB = Authorization("BOB", AuthorizationStatus.ACCEPTED, "FAMILY")
@@ -25,8 +29,10 @@ NO_ERROR = ChargePointErrorCode.NO_ERROR
 class Subject:
     """A connector with simulated hardware; `reports` are its statuses."""
 
-    def __init__(self, outlet: Outlet = SOCKET, delays: HardwareDelays = NO_DELAYS) -> None:
-        self.bench = Bench(product(outlet))
+    def __init__(
+        self, outlet: Outlet = SOCKET, delays: HardwareDelays = NO_DELAYS, store: StationStore | None = None
+    ) -> None:
+        self.bench = Bench(product(outlet), store)
         self.log = NoteTaker()
         self.reports: list[StatusReport] = []
         self.hardware = SimulatedConnector(
@@ -396,3 +402,75 @@ def test_random_walks_stay_inside_the_matrix(walk: type[Walk]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis has no type for it
         walk, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
     )
+
+
+def test_a_start_that_the_disk_does_not_take_is_none_and_may_be_tried_again() -> None:
+    with FullDisk(":memory:") as disk:
+        subject = Subject(store=StationStore(disk, Random(1)))
+
+        def begin() -> None:
+            subject.bench.store.set_meta("begun", "yes")
+            disk.is_full = True
+
+        subject.log.on_start = begin
+        subject.hardware.plug(car())
+        with pytest.raises(StationStoreError):
+            subject.connector.authorize(ALICE)
+        disk.is_full = False
+        assert subject.bench.store.meta("begun", "no") == "no"
+        assert subject.connector.transaction_key is None
+        assert not subject.hardware.is_closed
+        subject.log.on_start = lambda: None
+        subject.connector.authorize(ALICE)
+        assert subject.connector.transaction_key is not None and subject.hardware.is_closed
+        subject.connector.stop(Reason.LOCAL, "ALICE")
+        assert subject.statuses[-1] == "Finishing"
+
+
+@pytest.mark.parametrize("how", ["unlock", "unplug", "the vehicle drives off"])
+def test_who_wants_the_cable_back_while_the_lock_moves_gets_it_and_nothing_is_faulted(how: str) -> None:
+    subject = Subject(delays=HardwareDelays(lock=2.0))
+    lock = subject.hardware.lock
+    assert lock is not None
+    subject.connector.authorize(ALICE)
+    subject.hardware.plug(car())
+    subject.bench.timers.pass_time(1.0)
+    if how == "unlock":
+        assert subject.connector.unlock() is True
+    elif how == "unplug":
+        subject.hardware.unplug()
+    else:
+        subject.hardware.disconnect_vehicle()
+    assert subject.connector.waiting_user is None
+    subject.bench.timers.pass_time(20.0)
+    assert not lock.is_locked and subject.log.started == []
+    assert "Faulted" not in subject.statuses
+    if how == "unplug":
+        assert subject.statuses == ["Preparing", "Available"]
+        subject.hardware.plug(car())
+    elif how == "the vehicle drives off":
+        subject.hardware.plug(car())
+    subject.connector.authorize(BOB)
+    subject.bench.timers.pass_time(5.0)
+    assert subject.log.started == [(1, "BOB")] and subject.statuses[-1] == "Charging"
+
+
+def test_a_cable_that_is_unlocked_while_the_last_contactor_opens_is_not_locked_again() -> None:
+    subject = Subject(delays=HardwareDelays(contactor=2.0))
+    subject.charge()
+    subject.bench.timers.pass_time(60.0)
+    subject.connector.stop(Reason.LOCAL, "ALICE")
+    subject.connector.authorize(EVE)
+    assert subject.connector.unlock() is True
+    subject.bench.timers.pass_time(10.0)
+    assert subject.log.started == [(1, "ALICE")] and subject.connector.waiting_user is None
+    subject.hardware.unplug()
+    assert subject.statuses[-1] == "Available"
+
+
+def test_unlocking_a_socket_where_nobody_is_yet_leaves_who_was_let_in() -> None:
+    subject = Subject()
+    subject.connector.authorize(ALICE)
+    assert subject.connector.unlock() is True
+    subject.hardware.plug(car())
+    assert subject.log.started == [(1, "ALICE")]

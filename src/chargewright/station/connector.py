@@ -21,15 +21,12 @@ from chargewright.station.hardware.interface import (
 from chargewright.station.held_cable import HeldCable
 from chargewright.station.operative_state import OperativeState
 from chargewright.station.store import StationStoreError
+from chargewright.station.told_status import ToldStatus
 from chargewright.station.wanted_stop import Stop, WantedStop
 
 __all__ = ["Connector"]
 
 EV_SIDE_DISCONNECTED: Final = "EV side disconnected"
-# What Reserved may follow (§4.9); itself, because a report may change otherwise.
-_BEFORE_RESERVED: Final = frozenset(
-    {ChargePointStatus.AVAILABLE, ChargePointStatus.FAULTED, ChargePointStatus.RESERVED}
-)
 
 
 class Connector:
@@ -54,20 +51,13 @@ class Connector:
         self.user: Authorization | None = None
         self._context = context
         self._log = log
-        self._report = report
         self._transaction_changed = transaction_changed
         self._service = OperativeState(context, number)
         self._faults = Faults()
         # Faults of the hardware that show while it is being built are told with the first status.
         self._is_switching = True
         self._path = EnergyPath(
-            context,
-            number,
-            hardware,
-            self._faults,
-            changed=self._path_changed,
-            failed=self._path_failed,
-            let_go=lambda: self._cable.let_go(),
+            context, number, hardware, self._faults, self._path_changed, self._path_failed, lambda: self._cable.let_go()
         )
         self.hardware = hardware = self._path.hardware
         self._waiting: Authorization | None = None
@@ -83,7 +73,7 @@ class Connector:
         self._warning = ChargePointErrorCode.NO_ERROR
         self._connection_timer = ConnectionTimer(context, self._connection_timed_out)
         self._wanted_stop = WantedStop(context, self._stop)
-        self._reported = StatusReport(number, derive_status(self.facts), self._faults.error_code)
+        self._told = ToldStatus(StatusReport(number, derive_status(self.facts), self._faults.error_code), report)
         self._is_switching = False
         hardware.pilot.on_change = self._hardware_changed
         if hardware.cable_lock is not None:
@@ -159,8 +149,7 @@ class Connector:
         self._waiting = authorization
         self._must_user_act = False
         self._refresh()
-        if self.is_ev_connected:
-            self._start()
+        self._start()
 
     def withdraw(self) -> None:
         """Whoever was let in has changed their mind, or did not plug in."""
@@ -298,14 +287,23 @@ class Connector:
         if self.transaction_key is not None:
             self._is_allowed = False
             self._path.cut()
+        elif self.is_ev_connected:
+            self._give_cable_back()
+            self._refresh()
         self._cable.hold_for(None)
         return lock.unlock()
 
     # Inside.
 
     def _start(self) -> None:
-        if self._waiting is not None:
+        if self._waiting is not None and self.is_ev_connected and not self._faults:
             self._path.hold_cable(self._cable_held)
+
+    def _give_cable_back(self) -> None:
+        """Whoever wants it back does not start with it: nobody may lock it now, or a moment later."""
+        self._waiting = None
+        if self._path.is_locking:
+            self._path.cut()
 
     def _cable_held(self) -> None:
         reading = self.read_meter()
@@ -343,9 +341,10 @@ class Connector:
             self._info = None
         if self._was_ev_connected and not was_connected:
             self._info = None
+        if self._path.is_locking and not (self._was_plugged and self._was_ev_connected):
+            self._give_cable_back()
         self._refresh()
-        if self._was_ev_connected and self._waiting is not None and not self.facts.is_faulted:
-            self._start()
+        self._start()
 
     def _ev_disconnected(self) -> None:
         """§4.10: the transaction ends, or waits for the vehicle to come back."""
@@ -360,14 +359,11 @@ class Connector:
         self._switch_contactor()
         status = self.status
         if status is ChargePointStatus.PREPARING:
-            if not self._connection_timer.is_running or self._reported.status is not ChargePointStatus.PREPARING:
+            if not self._connection_timer.is_running or self._told.status is not ChargePointStatus.PREPARING:
                 self._connection_timer.start()
         else:
             self._connection_timer.cancel()
-        if status is ChargePointStatus.RESERVED and self._reported.status not in _BEFORE_RESERVED:
-            # §4.9 leads to Reserved from Available only: whoever used it has gone.
-            self._tell(StatusReport(self.number, ChargePointStatus.AVAILABLE))
-        self._tell(self.current_report)
+        self._told.tell(self.current_report)
         is_idle = status is not ChargePointStatus.PREPARING and self.transaction_key is None
         if is_idle and self._catch_up():
             self._refresh()
@@ -380,11 +376,6 @@ class Connector:
     def _is_offering(self) -> bool:
         return self._is_allowed and not self._limit.is_nothing
 
-    def _tell(self, report: StatusReport) -> None:
-        if report != self._reported:
-            self._reported = report
-            self._report(report)
-
     def _switch_contactor(self) -> None:
         has_transaction = self.transaction_key is not None
         self._path.follow(has_transaction and self._is_offering and self._is_ev_ready and not self._faults)
@@ -392,8 +383,7 @@ class Connector:
     def _path_changed(self) -> None:
         """The way of energy is further than it was."""
         self._refresh()
-        if self._waiting is not None and self.is_ev_connected and not self.facts.is_faulted:
-            self._start()
+        self._start()
 
     def _path_failed(self) -> None:
         """The energy is off; a transaction goes on without it, whoever waits has to try again elsewhere."""

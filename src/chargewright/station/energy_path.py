@@ -114,7 +114,6 @@ class EnergyPath:
         number: int,
         hardware: ConnectorHardware,
         faults: Faults,
-        *,
         changed: Callable[[], None],
         failed: Callable[[], None],
         let_go: Callable[[], None],
@@ -142,6 +141,11 @@ class EnergyPath:
     def is_energised(self) -> bool:
         """Whether energy may flow now."""
         return self.state is EnergyState.ENERGISED
+
+    @property
+    def is_locking(self) -> bool:
+        """Whether the lock is moving to hold the cable."""
+        return self.state is EnergyState.LOCKING
 
     def hold_cable(self, held: Callable[[], None]) -> None:
         """Lock the cable where there is a lock, and call `held` when that has worked; `failed` otherwise.

@@ -223,7 +223,10 @@ class CableLock(Protocol):
         """Hold the cable; not done when the mechanism failed, halfway perhaps."""
 
     def unlock(self) -> bool:
-        """Free the cable; False when the mechanism is known to have failed. UnlockConnector is answered with it."""
+        """Free the cable; False when the mechanism is known to have failed. UnlockConnector is answered with it.
+
+        A `lock` that is under way is taken back, whether or not it is `done` later.
+        """
 
 
 class TagReader(Protocol):
