@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 from tests.station.scripted_csms import SILENCE
-from tests.station.world import World, car, live, product
+from tests.station.world import SOCKET, World, car, live, product
 
 from chargewright.errors import LocalProtocolError
 from chargewright.station.transaction import TRANSITIONS, TransactionCue, TransactionState, next_state
@@ -161,5 +161,49 @@ def test_what_power_cut_off_ended_no_earlier_than_its_last_meter_value() -> None
         await world.restart()
         stop = await world.csms.expect("StopTransaction")
         assert stop["reason"] == "PowerLoss" and stop["timestamp"] >= told
+
+    live(main)
+
+
+@pytest.mark.parametrize("interval", ["0", "60"])
+def test_what_power_cut_off_lasted_as_long_as_its_energy_needs(interval: str) -> None:
+    """The meter has a memory of its own, fresher than the last moment that was kept."""
+
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MeterValueSampleInterval", interval)
+        await start(world)
+        begin = world.csms.of("StartTransaction")[0]
+        await asyncio.sleep(147)
+        await world.cut_power()
+        cut_at = world.clock.now()
+        await asyncio.sleep(3600)
+        await world.restart()
+        stop = await world.csms.expect("StopTransaction")
+        began, stopped = (datetime.fromisoformat(message["timestamp"]) for message in (begin, stop))
+        energy_wh = stop["meterStop"] - begin["meterStart"]
+        assert energy_wh > 400
+        needed_seconds = energy_wh / SOCKET.max_power_w * 3600
+        assert (stopped - began).total_seconds() >= needed_seconds - 0.001
+        assert stopped <= cut_at
+        if interval == "60":
+            # Two minutes were told; what flowed after them took its time as well.
+            assert (stopped - began).total_seconds() > 120 + (energy_wh / 148 * 26) / SOCKET.max_power_w * 3600
+
+    live(main)
+
+
+def test_what_power_cut_off_never_ended_later_than_now() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("MeterValueSampleInterval", "0")
+        await start(world)
+        await asyncio.sleep(60)
+        await world.cut_power()
+        # A meter that was exchanged: no power could have brought it there.
+        world.virtual.connectors[0]._register_wh += 1e18
+        await world.restart()
+        stop = await world.csms.expect("StopTransaction")
+        assert datetime.fromisoformat(stop["timestamp"]) <= world.clock.now()
 
     live(main)

@@ -121,7 +121,7 @@ class Blocks:
         self.allowance: Final = EnergyAllowance(
             context,
             lambda number: self.connectors[number - 1].hardware.meter.peek(),
-            lambda number: self.connectors[number - 1].outlet.max_power_w,
+            self._max_power_w,
         )
         self.admission: Final[Admission] = self.reservations
         self.access: Final = LocalAccess(context, self.connectors, self.admission, self.authorizer)
@@ -137,7 +137,7 @@ class Blocks:
     def wake_up(self) -> None:
         """Power is there: close what it interrupted, and know every status."""
         self.security.started()
-        interrupted = self.transactions.close_interrupted(self.read_meter)
+        interrupted = self.transactions.close_interrupted(self.read_meter, self._max_power_w)
         for connector in self.connectors:
             connector.restore(was_interrupted=connector.number in interrupted)
         self.reservations.start()
@@ -217,6 +217,9 @@ class Blocks:
     def read_meter(self, connector_id: int) -> MeterReading:
         """Look at the meter of a connector."""
         return self.connectors[connector_id - 1].read_meter()
+
+    def _max_power_w(self, connector_id: int) -> float:
+        return self.connectors[connector_id - 1].outlet.max_power_w
 
     @property
     def firmware_version(self) -> str:

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import msgspec
@@ -241,20 +241,32 @@ class Transactions:
         """Energy of the stopped transactions, in Wh."""
         return int(self._store.meta("energy_completed_wh", "0"))
 
-    def close_interrupted(self, read_meter: Callable[[int], MeterReading]) -> set[int]:
+    def close_interrupted(
+        self, read_meter: Callable[[int], MeterReading], max_power_w: Callable[[int], float]
+    ) -> set[int]:
         """Stop what ran when power was lost; returns the connectors (§4.10).
 
-        The meters have not moved since. The moment of the cut is not known: the last kept reading is the last moment
-        known to belong to the transaction.
+        The meters have not moved since. The moment of the cut is not known: it was no earlier than the last that was
+        told or kept, and no earlier than what the register has gained since can have flowed at `max_power_w` of the
+        connector; that is never later than now.
         """
         connectors = set()
         for transaction in self.running():
-            _, kept_at = self._store.register(transaction.connector_id)
-            known = (transaction.started_at, transaction.last_reading_at, kept_at)
-            stopped_at = max(moment for moment in known if moment is not None)
+            # Before the meter is read, which may keep it anew.
+            kept_wh, kept_at = self._store.register(transaction.connector_id)
+            register_wh = read_meter(transaction.connector_id).register_wh
+            known = [(transaction.started_at, transaction.meter_start_wh)]
+            if kept_at is not None and kept_at >= transaction.started_at:
+                known.append((kept_at, int(kept_wh)))
+            power_w, now = max_power_w(transaction.connector_id), self._context.clock.now()
+            stopped_at = transaction.last_reading_at or transaction.started_at
+            for moment, known_wh in known:
+                # The bound comes first: no register, however wrong, may lead out of the calendar.
+                seconds = min((register_wh - known_wh) / power_w * 3600, (now - moment).total_seconds())
+                stopped_at = max(stopped_at, moment + timedelta(seconds=max(0.0, seconds)))
             reading = MeterReading(
                 taken_at=stopped_at,
-                register_wh=read_meter(transaction.connector_id).register_wh,
+                register_wh=register_wh,
                 power_w=0.0,
                 currents_a=(),
                 voltages_v=(),
