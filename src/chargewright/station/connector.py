@@ -6,7 +6,7 @@ from typing import Final
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus, Reason
 from chargewright.station.connection_timer import ConnectionTimer
 from chargewright.station.connector_status import Facts, derive_status, warning_of
-from chargewright.station.context import Authorization, Context, StatusReport, TransactionLog
+from chargewright.station.context import Authorization, Closure, Context, StatusReport, TransactionLog
 from chargewright.station.energy_path import EnergyPath
 from chargewright.station.faults import Faults, FaultSource
 from chargewright.station.hardware.interface import (
@@ -49,6 +49,7 @@ class Connector:
         # The transaction that runs here, and whoever was let in and has not plugged in yet.
         self.transaction_key: int | None = None
         self.user: Authorization | None = None
+        self.closures: set[Closure] = set()
         self._context = context
         self._log = log
         self._transaction_changed = transaction_changed
@@ -129,7 +130,8 @@ class Connector:
     def can_be_used(self) -> bool:
         """Whether somebody could be let in now."""
         facts = self.facts
-        return facts.is_operative and not facts.is_faulted and not facts.has_transaction and not facts.is_authorized
+        is_taken = facts.has_transaction or facts.is_authorized
+        return facts.is_operative and not facts.is_faulted and not is_taken and not self.closures
 
     @property
     def outlet(self) -> Outlet:
@@ -143,8 +145,8 @@ class Connector:
     # What users, the CSMS and technicians do.
 
     def authorize(self, authorization: Authorization) -> None:
-        """Somebody may charge here: start, or wait ConnectionTimeOut for the plug. Does nothing while Faulted."""
-        if self._faults:
+        """Somebody may charge here: start, or wait ConnectionTimeOut for the plug. Does nothing while Faulted or closed."""
+        if self._faults or self.closures:
             return
         self._waiting = authorization
         self._must_user_act = False
@@ -274,6 +276,7 @@ class Connector:
 
     def shut_down(self) -> None:
         """Let no energy flow and forget all timers, for good; what is on disk stays."""
+        self.closures.add(Closure.END)
         self._is_switching = True
         self._connection_timer.cancel()
         self._wanted_stop.done()

@@ -32,6 +32,7 @@ __all__ = [
     "CallFailed",
     "CallFailure",
     "Caller",
+    "Closure",
     "Configuration",
     "ConnectorPort",
     "Context",
@@ -187,8 +188,19 @@ class TransactionLog(Protocol):
         """Close it; `id_tag` is that of who stopped it, None when the station did."""
 
 
+class Closure(enum.Enum):
+    """Why a station lets nobody in for the moment."""
+
+    RESET = "a reset is under way"
+    END = "the station ends"
+
+
 class ConnectorPort(Protocol):
     """A connector, as those blocks see it that let users in and out."""
+
+    @property
+    def closures(self) -> set[Closure]:
+        """Nobody is let in while there is one; whoever waits already has to be withdrawn. No status tells of it."""
 
     @property
     def number(self) -> int:
