@@ -474,3 +474,19 @@ def test_unlocking_a_socket_where_nobody_is_yet_leaves_who_was_let_in() -> None:
     assert subject.connector.unlock() is True
     subject.hardware.plug(car())
     assert subject.log.started == [(1, "ALICE")]
+
+
+def test_a_restart_forgets_what_the_hardware_showed_and_nothing_else() -> None:
+    subject = Subject()
+    lock = subject.hardware.lock
+    assert lock is not None
+    lock.is_jammed = True
+    subject.charge()
+    assert subject.reports[-1].error_code is ChargePointErrorCode.CONNECTOR_LOCK_FAILURE
+    subject.connector.set_fault(ChargePointErrorCode.HIGH_TEMPERATURE)
+    lock.is_jammed = False
+    subject.connector.restarted()
+    assert subject.reports[-1].error_code is ChargePointErrorCode.HIGH_TEMPERATURE
+    subject.connector.set_fault(NO_ERROR)
+    subject.connector.authorize(ALICE)
+    assert subject.statuses[-1] == "Charging"

@@ -436,3 +436,16 @@ def test_a_meter_that_is_still_broken_shows_again_before_any_energy_flows() -> N
     subject.connector.set_fault(ChargePointErrorCode.NO_ERROR)
     assert not subject.simulated.is_closed
     assert subject.told[said:] in ([], ["Faulted PowerMeterFailure"])
+
+
+def test_hardware_that_is_still_broken_after_a_restart_shows_it_again() -> None:
+    subject = Subject()
+    subject.charge()
+    subject.board.is_slow = True
+    subject.connector.stop(Reason.LOCAL, "ALICE")
+    subject.board.finish("open", has_worked=False)
+    assert subject.told[-1] == "Faulted PowerSwitchFailure"
+    subject.connector.restarted()
+    assert subject.told[-1] == "Finishing NoError"
+    subject.bench.timers.pass_time(BOUNDS_SECONDS[EnergyState.OPENING] + 0.1)
+    assert subject.told[-1] == "Faulted PowerSwitchFailure"

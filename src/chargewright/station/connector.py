@@ -145,7 +145,7 @@ class Connector:
     # What users, the CSMS and technicians do.
 
     def authorize(self, authorization: Authorization) -> None:
-        """Somebody may charge here: start, or wait ConnectionTimeOut for the plug. Does nothing while Faulted or closed."""
+        """Somebody may charge here, unless it is Faulted or closed: start, or wait ConnectionTimeOut for the plug."""
         if self._faults or self.closures:
             return
         self._waiting = authorization
@@ -273,6 +273,12 @@ class Connector:
         self._must_user_act = is_left_behind and self.is_plugged and self._service.is_operative
         self._catch_up()
         self._refresh()
+
+    def restarted(self) -> None:
+        """The station has started anew without a power cut: what the hardware showed is asked of it again."""
+        self._path.clear()
+        self._path.cut()
+        self._path_changed()
 
     def shut_down(self) -> None:
         """Let no energy flow and forget all timers, for good; what is on disk stays."""
