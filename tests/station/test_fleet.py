@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import structlog
+from tests.station.full_disk import FullDisk
+from tests.station.world import car
 
 from chargewright.clock import LoopClock
 from chargewright.csms.app import Csms
@@ -30,6 +32,7 @@ ACCIDENTS = Behaviour(
     failures=Failures(network_drops_per_hour=1.0, power_cuts_per_day=6.0, fault_share=0.2, fault_seconds=(10.0, 300.0)),
     connect=Connect(stations_per_second=2.0),
 )
+QUIET = Behaviour(arrivals=Arrivals(per_hour=(0.0,) * 24), connect=Connect(stations_per_second=2.0))
 COUNT = 6
 MASTER_KEY = b"a master key that is long enough"
 
@@ -48,6 +51,7 @@ def live(
     behaviour: Behaviour = ACCIDENTS,
     during: Callable[[Fleet], Awaitable[None]] | None = None,
     delays: HardwareDelays = NO_DELAYS,
+    made: type[StationDatabase] = StationDatabase,
 ) -> Lived:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     lived = Lived()
@@ -62,8 +66,8 @@ def live(
             clock=clock,
             storage=storage,
             seed=Seed(
-                station=[StationSeed(identity=name, password=key_of(name, MASTER_KEY)) for name in names],
-                id_tag=[IdTagSeed(id_tag=id_tag) for id_tag in behaviour.id_tags(places(COUNT, products))],
+                station=tuple(StationSeed(identity=name, password=key_of(name, MASTER_KEY)) for name in names),
+                id_tag=tuple(IdTagSeed(id_tag=id_tag) for id_tag in behaviour.id_tags(places(COUNT, products))),
             ),
             dice=Random(f"{seed} csms"),
             entropy=Random(f"{seed} secrets").randbytes,
@@ -80,7 +84,8 @@ def live(
 
             return await network.connect(url, on_message=received, **arguments)
 
-        database = StationDatabase(":memory:", call_later=asyncio.get_running_loop().call_later)
+        # As on a disk: nothing leaves before the next commit.
+        database = made(":memory:", call_later=asyncio.get_running_loop().call_later, gathers_in_memory=True)
         plan = FleetPlan(
             count=COUNT,
             products=products,
@@ -147,3 +152,74 @@ def test_a_station_s_key_is_its_own_and_legal() -> None:
     assert len(keys) == 100
     assert all(len(bytes.fromhex(key)) == 20 for key in keys)
     assert key_of("CW-F-00001", MASTER_KEY) != key_of("CW-F-00001", MASTER_KEY + b"!")
+
+
+class FillingDisk(FullDisk):
+    """Full from the next transaction on."""
+
+    is_filling = False
+
+    def write(self, statement: str, parameters: Sequence[object] = ()) -> int:
+        if "INTO charging_transaction" in statement and self.is_filling:
+            self.is_filling, self.is_full = False, True
+        return super().write(statement, parameters)
+
+
+def test_a_disk_that_is_full_for_a_while_holds_messages_back_and_mixes_no_bills() -> None:
+    """No station speaks of what the disk has not taken, and each gets the transaction that it asked for."""
+    counts: list[tuple[int, int, int]] = []
+    full_until: list[float] = []
+
+    async def during(fleet: Fleet) -> None:
+        disk = fleet._database
+        assert isinstance(disk, FillingDisk)
+
+        async def look(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            figures = fleet.figures()
+            counts.append((figures.charging, figures.queued, fleet.tally.answered))
+
+        await look(60)
+        disk.is_filling = True
+        for number, hands in enumerate(fleet.stations):
+            hands.plug(1, car())
+            hands.show_tag(tags[number], 1)
+        await look(1800)
+        fleet.stations[5].cut_power()
+        await asyncio.sleep(60)
+        fleet.stations[5].return_power()
+        await look(60)
+        disk.is_full = False
+        full_until.append(fleet._clock.now().timestamp() * 1e6)
+        await look(600)
+
+    tags = QUIET.id_tags(COUNT)
+    lived = live(seed=1, hours=2, behaviour=QUIET, during=during, made=FillingDisk)
+    assert [count[:2] for count in counts] == [(0, 0), (0, 0), (0, 0), (COUNT - 1, 0)]
+    assert counts[0] == counts[2], "answered before it was on disk"
+    assert all(row["received_at"] >= full_until[0] for row in lived.rows)
+    assert {(row["station_id"], row["id_tag"]) for row in lived.rows} == set(enumerate(tags[:COUNT], start=1))
+    assert [row["stop_reason"] for row in lived.rows].count("PowerLoss") == 1
+    assert len({row["transaction_id"] for row in lived.rows}) == lived.result.transactions_completed == COUNT
+    assert (lived.result.lost, lived.result.waiting) == (0, 0)
+
+
+def test_a_new_station_after_a_power_cut_reads_nothing_that_is_not_on_disk() -> None:
+    looks: list[tuple[bool, str]] = []
+
+    async def during(fleet: Fleet) -> None:
+        await asyncio.sleep(60)
+        database, virtual = fleet._database, fleet.stations[0]
+
+        def look() -> None:
+            interval = virtual.station._context.configuration.text("HeartbeatInterval")
+            looks.append((database._db.in_transaction, interval))
+
+        virtual.station.change_configuration("HeartbeatInterval", "77")
+        look()
+        virtual.cut_power()
+        virtual.return_power()
+        look()
+
+    live(seed=1, hours=1, behaviour=QUIET, during=during)
+    assert looks == [(True, "77"), (False, "77")]

@@ -1,6 +1,8 @@
 """What a fleet process prepares: seed file and open files. The process itself: tests/cli/test_station_fleet.py."""
 
+import os
 import resource
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +54,34 @@ def test_the_open_file_limit_is_raised_as_far_as_it_must(monkeypatch: pytest.Mon
     limits.append((1000, resource.RLIM_INFINITY))
     raise_file_limit(6000)
     assert limits[-1] == (6064, resource.RLIM_INFINITY)
+
+
+def test_a_seed_file_takes_the_place_of_one_that_everybody_can_read(tmp_path: Path) -> None:
+    old, link = tmp_path / "old.toml", tmp_path / "seed.toml"
+    old.write_text("mine")
+    old.chmod(0o644)
+    link.symlink_to(old)
+    with old.open() as reader:
+        write_seed(settings(master_key=b"0123456789abcdef"), link)
+        assert reader.read() == "mine", "whoever has the old file open must not read passwords"
+    assert link.is_symlink() and stat.S_IMODE(old.stat().st_mode) == 0o600
+    assert len(read_seed(link).station) == 3
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["old.toml", "seed.toml"]
+
+
+def test_a_seed_can_go_through_a_pipe_and_a_broken_one_leaves_nothing(tmp_path: Path) -> None:
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_seed(settings(), fifo)
+        assert b'identity = "CW-F-00003"' in os.read(reader, 65_536)
+    finally:
+        os.close(reader)
+    assert fifo.is_fifo()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_seed(settings(), tmp_path / "folder")
+    with pytest.raises(FileNotFoundError):
+        write_seed(settings(), tmp_path / "nowhere" / "seed.toml")
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["folder", "pipe"]

@@ -12,7 +12,7 @@ import msgspec
 from chargewright.clock import Clock
 from chargewright.protocol.v16.core import ChargePointErrorCode
 from chargewright.station.behaviour import Behaviour
-from chargewright.station.database import StationDatabase
+from chargewright.station.database import StationDatabase, StationStoreError
 from chargewright.station.ev.driver import Hands
 from chargewright.station.ev.visitors import Visitors
 from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
@@ -20,6 +20,7 @@ from chargewright.station.product import Product
 from chargewright.station.store import StationStore
 from chargewright.station.tally import Histogram, Tally
 from chargewright.station.transaction import RUNNING, TransactionState
+from chargewright.station.upkeep import MemoryShelf, Shelf
 from chargewright.station.virtual import VirtualStation
 from chargewright.transport.choice import Connect
 from chargewright.transport.reconnect import BackOff, back_off_seconds
@@ -33,6 +34,8 @@ SECONDS_PER_DAY: Final = 86_400.0
 FAREWELL_SECONDS: Final = 30.0
 # So many stations say goodbye at the same time.
 GOODBYES_AT_ONCE: Final = 500
+# Firmware images of stations without a disk: thousands of them share the memory of one process.
+IMAGE_BYTES: Final = 1024 * 1024
 FAULTS: Final = (
     ChargePointErrorCode.GROUND_FAILURE,
     ChargePointErrorCode.OVER_CURRENT_FAILURE,
@@ -43,7 +46,8 @@ FAULTS: Final = (
 
 class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
     """`products` take turns; `password_of(identity)` is None where none is sent. `speed` divides battery sizes, waiting
-    times and the times between accidents; power, clock and meters stay physical."""
+    times and the times between accidents; power, clock and meters stay physical. `shelf_of(identity)` is where firmware
+    images lie."""
 
     count: int
     products: tuple[Product, ...]
@@ -54,6 +58,7 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     password_of: Callable[[str], bytes | None] = lambda identity: None
     delays: HardwareDelays = NO_DELAYS
+    shelf_of: Callable[[str], Shelf] = lambda identity: MemoryShelf(IMAGE_BYTES)
 
 
 class FleetFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +148,8 @@ class Fleet:
         self._switching_on: asyncio.Task[None] | None = None
         self._timers: dict[object, asyncio.TimerHandle] = {}
         self._is_ending = False
+        self._is_in_hurry = False
+        self._drain: asyncio.Timeout | None = None
         self._most_connectors = max(len(product.outlets) for product in plan.products)
         self._began = self._loop.time()
         self._owed_before = _waiting(database)
@@ -186,38 +193,65 @@ class Fleet:
 
     async def close(self, drain_seconds: float) -> None:
         """Let every driver leave, every transaction end, and the CSMS answer all that it is told; no longer than
-        `drain_seconds`. Then every station says goodbye."""
+        `drain_seconds`, and only until `hurry`. Then every station says goodbye, and all that was gathered is written.
+
+        Raises `StationStoreError` when something could not be; everything has ended all the same.
+        """
         self._is_ending = True
         if self._switching_on is not None:
             self._switching_on.cancel()
             await asyncio.gather(self._switching_on, return_exceptions=True)
         for timer in self._timers.values():
             timer.cancel()
+        failures: list[StationStoreError] = []
+        try:
+            async with asyncio.timeout(0.0 if self._is_in_hurry else drain_seconds) as self._drain:
+                await self._let_leave()
+        except TimeoutError:
+            # What is left is counted, and told in the result.
+            self.visitors.cancel()
+        except StationStoreError as error:
+            self.visitors.cancel()
+            failures.append(error)
+        finally:
+            self._drain = None
+        farewells = iter(self.stations)
+        await asyncio.gather(*(self._say_goodbye(farewells, failures) for _ in range(GOODBYES_AT_ONCE)))
+        if self._lives:
+            await asyncio.wait(self._lives, timeout=FAREWELL_SECONDS)
+        try:
+            self._database.commit()
+        except StationStoreError as error:
+            failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def hurry(self) -> None:
+        """Wait no longer for drivers and answers when the fleet ends. Idempotent."""
+        self._is_in_hurry = True
+        if self._drain is not None and not self._drain.expired():
+            self._drain.reschedule(self._loop.time())
+
+    async def _let_leave(self) -> None:
         for virtual in self.stations:
             virtual.return_power()
             virtual.network.mend()
         self.visitors.call_off()
-        try:
-            async with asyncio.timeout(drain_seconds):
-                for virtual in self.stations:
-                    virtual.stop_charging()
-                await self.visitors.wait_until_gone()
-                # Whoever was let in while the others left.
-                for virtual in self.stations:
-                    virtual.stop_charging()
-                for virtual in self.stations:
-                    await virtual.station.wait_until_told()
-        except TimeoutError:
-            # What is left is counted, and told in the result.
-            self.visitors.cancel()
-        farewells = iter(self.stations)
-        await asyncio.gather(*(self._say_goodbye(farewells) for _ in range(GOODBYES_AT_ONCE)))
-        if self._lives:
-            await asyncio.wait(self._lives, timeout=FAREWELL_SECONDS)
+        for virtual in self.stations:
+            virtual.stop_charging()
+        await self.visitors.wait_until_gone()
+        # Whoever was let in while the others left.
+        for virtual in self.stations:
+            virtual.stop_charging()
+        for virtual in self.stations:
+            await virtual.station.wait_until_told()
 
-    async def _say_goodbye(self, stations: Iterator[VirtualStation]) -> None:
+    async def _say_goodbye(self, stations: Iterator[VirtualStation], failures: list[StationStoreError]) -> None:
         for virtual in stations:
-            await virtual.close()
+            try:
+                await virtual.close()
+            except StationStoreError as error:
+                failures.append(error)
 
     async def _switch_on(self) -> None:
         per_second = self.plan.behaviour.connect.stations_per_second
@@ -244,6 +278,7 @@ class Fleet:
             password=plan.password_of(identity),
             tally=self.tally,
             delays=plan.delays,
+            shelf=plan.shelf_of(identity),
         )
         self.stations.append(virtual)
         self._lives.append(self._loop.create_task(virtual.run(), name=identity))
@@ -256,10 +291,12 @@ class Fleet:
             return
 
         def strike() -> None:
-            virtual = self._draw_station(self._accidents)
-            if virtual is not None and virtual.has_power:
-                happen(virtual)
-            self._accident(kind, per_second, happen)
+            try:
+                virtual = self._draw_station(self._accidents)
+                if virtual is not None and virtual.has_power:
+                    happen(virtual)
+            finally:
+                self._accident(kind, per_second, happen)
 
         self._timers[kind] = self._loop.call_later(self._accidents.expovariate(per_second), strike)
 

@@ -24,6 +24,8 @@ from chargewright.station.hardware.simulated_parts import delays_from
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
 from chargewright.station.running import product_from
+from chargewright.station.upkeep import DiskShelf
+from chargewright.station.virtual import image_path
 from chargewright.transport.basic_auth import password_from_key
 from chargewright.transport.choice import implementation
 from chargewright.transport.identity import is_identity
@@ -37,6 +39,9 @@ TELL_SECONDS: Final = 1.0
 FILE_NAME: Final = "fleet.sqlite3"
 # As the file beside it: `control_file` of an identity that a fleet's file takes the place of.
 CONTROL_NAME: Final = "fleet"
+# The most bytes of a firmware image: there may be thousands of them on one disk.
+IMAGE_BYTES: Final = 16 * 1024 * 1024
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class FleetSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,9 +110,21 @@ def write_seed(settings: FleetSettings, path: Path) -> None:
         lines.append(f'[[station]]\nidentity = "{identity}"\n{access}\n')
     for id_tag in load_behaviour(settings.behaviour).id_tags(places(settings.count, _products(settings))):
         lines.append(f"[[id_tag]]\nid_tag = {msgspec.json.encode(id_tag).decode()}\n")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write("\n".join(lines))
+    text = "\n".join(lines)
+    if path.exists() and not path.is_file():
+        # A pipe or a terminal.
+        path.write_text(text, encoding="utf-8")
+        return
+    # A new file takes the place of an older one, which may be one that everybody can read.
+    target = path.resolve()
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def run_fleet(
@@ -115,20 +132,25 @@ def run_fleet(
 ) -> int:
     """Live until SIGINT, SIGTERM or the end of `for_seconds`; returns the exit code.
 
-    `tell` gets the figures of each second, `finish` the result. 0 nothing was lost, 1 something was, 2 a setting is
-    wrong, 4 the data directory cannot be used, 5 the central system never accepted any station.
+    A second signal ends the drain; those that come later find the process ending anyway, and do nothing. `tell` gets
+    the figures of each second, `finish` the result. 0 nothing was lost, 1 something was, 2 a setting is wrong, 4 the
+    data directory cannot be used (any more: with a result that holds what is on disk), 5 the central system never
+    accepted any station.
     """
     try:
         plan = _plan(settings)
         raise_file_limit(settings.count)
         configure_log(settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            result = runner.run(_live(settings, plan, tell))
+            result, failure = runner.run(_live(settings, plan, tell))
+            _ignore_signals()
     except ConfigurationError as error:
         return _failed(2, error)
     except (StationStoreError, OSError) as error:
         return _failed(4, error)
     finish(result)
+    if failure is not None:
+        return _failed(4, failure)
     if result.lost:
         thrown = " (without --data what was not answered in time is thrown away)" if settings.data is None else ""
         sys.stderr.write(f"chargewright station: {result.lost} messages or transactions were lost{thrown}\n")
@@ -178,7 +200,10 @@ def _plan(settings: FleetSettings) -> FleetPlan:
     )
 
 
-async def _live(settings: FleetSettings, plan: FleetPlan, tell: Callable[[FleetFigures], None]) -> FleetResult:
+async def _live(
+    settings: FleetSettings, plan: FleetPlan, tell: Callable[[FleetFigures], None]
+) -> tuple[FleetResult, StationStoreError | None]:
+    """What was done, and why not all of it is on disk."""
     connect = implementation(settings.transport).connect
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
@@ -187,18 +212,37 @@ async def _live(settings: FleetSettings, plan: FleetPlan, tell: Callable[[FleetF
         else:
             data = settings.data
             data.mkdir(parents=True, exist_ok=True)
+        plan = msgspec.structs.replace(
+            plan, shelf_of=lambda identity: DiskShelf(image_path(data, identity), size_bound=IMAGE_BYTES)
+        )
         database = stack.enter_context(StationDatabase(data / FILE_NAME, call_later=loop.call_later))
         fleet = Fleet(plan, database, connect=connect, clock=SystemClock())
         if settings.control is not None:
             await stack.enter_async_context(_controlled(fleet, settings.control, data, settings.control_token_file))
         telling = asyncio.create_task(_tell_each_second(fleet, tell))
+        failure = None
         try:
             await _run_until_told(fleet, settings.for_seconds)
+        except StationStoreError as error:
+            failure = error
         finally:
-            await fleet.close(settings.drain_seconds)
+            failure = await _end(fleet, database, settings.drain_seconds) or failure
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
-        return fleet.result(is_memory_kept=settings.data is not None)
+        result = fleet.result(is_memory_kept=settings.data is not None)
+    _block_signals()
+    return result, failure
+
+
+async def _end(fleet: Fleet, database: StationDatabase, drain_seconds: float) -> StationStoreError | None:
+    """Stop all stations; returns why not everything that they did is on disk."""
+    try:
+        await fleet.close(drain_seconds)
+    except StationStoreError as error:
+        # Nobody was told of what is not written. What counts is what the next run will find.
+        database.give_up()
+        return error
+    return None
 
 
 @asynccontextmanager
@@ -218,8 +262,14 @@ async def _controlled(fleet: Fleet, address: str, data: Path, token_file: Path |
 async def _run_until_told(fleet: Fleet, for_seconds: float | None) -> None:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+
+    def signalled() -> None:
+        if told.is_set():
+            fleet.hurry()
+        told.set()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, signalled)
     if for_seconds is not None:
         loop.call_later(for_seconds, told.set)
     fleet.start()
@@ -240,6 +290,18 @@ async def _tell_each_second(fleet: Fleet, tell: Callable[[FleetFigures], None]) 
         # The pace of a display; nothing is waited for.
         await asyncio.sleep(TELL_SECONDS)
         tell(fleet.figures())
+
+
+def _block_signals() -> None:
+    """Without the loop its handlers are gone, and a late signal would kill the process before it tells its result."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _ignore_signals() -> None:
+    """From now on for good: this process has nothing more to do that could be ended earlier."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _failed(code: int, error: ChargewrightError | OSError) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from urllib.parse import quote
@@ -27,7 +28,7 @@ from chargewright.station.security_profile import Provisioning
 from chargewright.station.snapshot import ConnectorSnapshot, StationSnapshot
 from chargewright.station.station import Station
 from chargewright.station.station_clock import StationClock
-from chargewright.station.store import StationStore
+from chargewright.station.store import StationStore, StationStoreError
 from chargewright.station.tally import Tally
 from chargewright.station.upkeep import MemoryShelf, Shelf, Upkeep
 from chargewright.transport.choice import Connect
@@ -148,6 +149,10 @@ class VirtualStation:
         """The grid is gone: nothing is sent or written any more; cables stay where they are. Idempotent."""
         if not self.has_power or self._is_closed:
             return
+        if self._store.database.is_shared:
+            # What others gathered with it cannot be lost, so nothing is: the new station finds on disk what it reads.
+            with suppress(StationStoreError):  # The file told the log, tries again, and keeps what it could not write.
+                self._store.database.commit()
         self._power.clear()
         self.station.cut_power()
         self.emergency_stop.power_cut()
