@@ -15,7 +15,8 @@ from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStat
 from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.station.connector import EV_SIDE_DISCONNECTED, Connector
 from chargewright.station.context import Authorization, StatusReport
-from chargewright.station.hardware.interface import NO_OFFER, Offer, Outlet
+from chargewright.station.faults import FaultSource
+from chargewright.station.hardware.interface import NO_OFFER, MeterReading, Offer, Outlet
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
 from chargewright.station.store import StationStore, StationStoreError
@@ -26,6 +27,17 @@ EVE = Authorization("EVE", AuthorizationStatus.ACCEPTED)
 NO_ERROR = ChargePointErrorCode.NO_ERROR
 
 
+class Log(NoteTaker):
+    """Writes no stop while `is_full`."""
+
+    is_full = False
+
+    def stop(self, key: int, reason: Reason, id_tag: str | None, reading: MeterReading) -> None:
+        if self.is_full:
+            raise StationStoreError("memory", "the disk is full")
+        super().stop(key, reason, id_tag, reading)
+
+
 class Subject:
     """A connector with simulated hardware; `reports` are its statuses."""
 
@@ -33,7 +45,7 @@ class Subject:
         self, outlet: Outlet = SOCKET, delays: HardwareDelays = NO_DELAYS, store: StationStore | None = None
     ) -> None:
         self.bench = Bench(product(outlet), store)
-        self.log = NoteTaker()
+        self.log = Log()
         self.reports: list[StatusReport] = []
         self.hardware = SimulatedConnector(
             outlet, self.bench.clock, self.bench.timers.call_later, keep=lambda register_wh: None, delays=delays
@@ -279,7 +291,9 @@ class Walk(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.subject = Subject(self.outlet, self.delays)
+        self.faults: set[FaultSource] = set()
         self.checked = 0
+        self.has_been_stopped: int | None = None
         self.last = ChargePointStatus.AVAILABLE
 
     @precondition(lambda self: self.subject.hardware.vehicle is None)
@@ -308,7 +322,18 @@ class Walk(RuleBasedStateMachine):
 
     @rule(reason=st.sampled_from([Reason.LOCAL, Reason.REMOTE, Reason.DE_AUTHORIZED, Reason.SOFT_RESET]))
     def stop(self, reason: Reason) -> None:
+        self.has_been_stopped = self.subject.connector.transaction_key
         self.subject.connector.stop(reason, "ALICE")
+
+    @rule(is_full=st.booleans())
+    def fill_disk(self, is_full: bool) -> None:
+        self.subject.log.is_full = is_full
+
+    @rule()
+    def restart(self) -> None:
+        self.subject.connector.stop(Reason.HARD_RESET, "ALICE")
+        self.subject.connector.withdraw()
+        self.subject.connector.restarted()
 
     @precondition(lambda self: self.subject.connector.transaction_key is not None)
     @rule()
@@ -341,9 +366,16 @@ class Walk(RuleBasedStateMachine):
         connector.hold_out_of_service(is_held)
         assert not connector.is_held_out_of_service or (is_held and connector.transaction_key is None)
 
-    @rule(error_code=st.sampled_from([NO_ERROR, ChargePointErrorCode.GROUND_FAILURE]))
-    def set_fault(self, error_code: ChargePointErrorCode) -> None:
-        self.subject.connector.set_fault(error_code)
+    @rule(
+        error_code=st.sampled_from([NO_ERROR, ChargePointErrorCode.GROUND_FAILURE]),
+        source=st.sampled_from([FaultSource.PERSON, FaultSource.EMERGENCY_STOP]),
+    )
+    def set_fault(self, error_code: ChargePointErrorCode, source: FaultSource) -> None:
+        self.subject.connector.set_fault(error_code, source)
+        if error_code is NO_ERROR:
+            self.faults.discard(source)
+        else:
+            self.faults.add(source)
 
     @rule(jammed=st.booleans())
     def jam(self, jammed: bool) -> None:
@@ -375,7 +407,13 @@ class Walk(RuleBasedStateMachine):
     @invariant()
     def no_energy_without_a_transaction(self) -> None:
         if self.subject.hardware.is_closed:
-            assert self.subject.connector.transaction_key is not None
+            assert self.subject.connector.transaction_key not in (None, self.has_been_stopped)
+            assert not self.subject.connector.facts.is_faulted
+
+    @invariant()
+    def whoever_tells_of_a_fault_is_believed_until_they_take_it_back(self) -> None:
+        assert not self.faults or self.subject.connector.status is ChargePointStatus.FAULTED
+        assert not self.faults or self.subject.connector.waiting_user is None
 
     @invariant()
     def transactions_are_opened_and_closed_in_turn(self) -> None:
@@ -419,7 +457,8 @@ def test_a_start_that_the_disk_does_not_take_is_none_and_may_be_tried_again() ->
         disk.is_full = False
         assert subject.bench.store.meta("begun", "no") == "no"
         assert subject.connector.transaction_key is None
-        assert not subject.hardware.is_closed
+        assert not subject.hardware.is_closed and subject.hardware.lock is not None
+        assert not subject.hardware.lock.is_locked, "whoever gives up can take the cable"
         subject.log.on_start = lambda: None
         subject.connector.authorize(ALICE)
         assert subject.connector.transaction_key is not None and subject.hardware.is_closed

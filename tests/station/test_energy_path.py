@@ -21,10 +21,11 @@ from chargewright.station.energy_path import (
     PROBE_SECONDS,
     TRANSITIONS,
     EnergyCue,
+    EnergyPath,
     EnergyState,
     next_state,
 )
-from chargewright.station.faults import FaultSource
+from chargewright.station.faults import Faults, FaultSource
 from chargewright.station.hardware.interface import ConnectorHardware, Done, Outlet
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.station import Station
@@ -410,6 +411,21 @@ def test_a_meter_that_heals_mends_no_contactor() -> None:
     assert subject.told[-1] == "Faulted PowerSwitchFailure" and not subject.simulated.is_closed
     subject.connector.set_fault(ChargePointErrorCode.NO_ERROR)
     assert subject.told[-1] == "Charging NoError" and subject.simulated.is_closed
+
+
+def test_the_path_stays_failed_until_the_last_fault_of_hardware_is_gone() -> None:
+    subject, faults = Subject(), Faults()
+    hardware = msgspec.structs.replace(subject.simulated.hardware, meter=subject.board.part("meter", subject.simulated))
+    path = EnergyPath(subject.bench.context, 1, hardware, faults, lambda: None, lambda: None, lambda: None)
+    path.fail(ChargePointErrorCode.POWER_SWITCH_FAILURE)
+    subject.board.breaks |= {"meter.read", "meter.peek"}
+    path.read_meter()
+    assert faults.sources == {FaultSource.ORDER, FaultSource.METER}
+    subject.board.breaks.clear()
+    subject.bench.timers.pass_time(PROBE_SECONDS + 0.1)
+    assert faults.sources == {FaultSource.ORDER} and path.state is EnergyState.FAILED
+    path.clear()
+    assert not faults and path.state is EnergyState.IDLE
 
 
 def test_one_of_two_parts_that_answers_again_leaves_the_fault_of_the_other() -> None:

@@ -325,14 +325,17 @@ class Connector:
         try:
             # On disk before the vehicle is told that it may.
             with self._context.store.atomically():
-                self._cable.hold_for(None)
                 key = self._log.start(self.number, authorization, reading)
+                self._cable.hold_for(None)
             self.transaction_key = key
             self._waiting = None
             self.user = authorization
             self._is_allowed = True
             self._info = None
             self._path.offer(self._limit)
+        except StationStoreError:
+            self._cable.let_go()  # Whoever tries again locks it again.
+            raise
         finally:
             self._is_switching = False
         self._refresh()
