@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -40,6 +41,63 @@ async def test_a_scenario_is_played_over_real_sockets(tmp_path: Path) -> None:
         assert csms.close_codes == [1001]
 
 
+async def test_a_signal_ends_the_play_in_order_and_tells_what_was_done(tmp_path: Path) -> None:
+    file = tmp_path / "long.toml"
+    file.write_text(
+        "[[step]]\nwait_for = { online = true }\n"
+        "[[step]]\ndo = 'plug-in'\nconnector = 1\n"
+        "[[step]]\ndo = 'present-tag'\nid_tag = 'CARD'\n"
+        "[[step]]\nwait_for = { connector = 1, status = 'Charging', message = 'StartTransaction' }\n"
+        "[[step]]\nwait_for = { seconds = 3600 }\n"
+        "[[step]]\ndo = 'unplug'\nconnector = 1\n"
+    )
+    async with central_system() as csms:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "chargewright.cli.main", "station", "play", str(file)),
+            *("--csms", csms.url, "--pics", "minimal", "--id", "CW 1", "--json"),
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        assert process.stderr is not None
+        told = ""
+        while "status=Charging message=StartTransaction: done" not in told:
+            # Each step is told when it ends, not at the end of all.
+            line = await asyncio.wait_for(process.stderr.readline(), 60)
+            assert line, told
+            told += line.decode()
+        process.send_signal(signal.SIGTERM)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 1, err
+        result = json.loads(out)
+        assert [step["outcome"] for step in result["steps"]] == [*["done"] * 4, "stopped", "not-reached"]
+        assert "a signal came" in result["steps"][4]["detail"] and b"a signal came" in err
+        # Nobody could end it later: the memory is thrown away.
+        assert (await csms.expect("StopTransaction"))["reason"] == "Local"
+        assert csms.close_codes == [1001] and b"thrown away" not in err
+
+
+async def test_a_play_that_ends_without_power_leaves_no_transaction_open(tmp_path: Path) -> None:
+    file = tmp_path / "dark.toml"
+    file.write_text(
+        "[[step]]\nwait_for = { online = true }\n"
+        "[[step]]\ndo = 'plug-in'\nconnector = 1\n"
+        "[[step]]\ndo = 'present-tag'\nid_tag = 'CARD'\n"
+        "[[step]]\nwait_for = { connector = 1, status = 'Charging', queue_empty = true }\n"
+        "[[step]]\ndo = 'cut-power'\n"
+    )
+    async with central_system() as csms:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "chargewright.cli.main", "station", "play", str(file)),
+            *("--csms", csms.url, "--pics", "minimal", "--id", "CW 1"),
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err
+        assert "cut-power: done" in out.decode().splitlines()[4]
+        assert (await csms.expect("StopTransaction"))["reason"] == "PowerLoss"
+
+
 def test_what_comes_along_is_listed() -> None:
     listed = CliRunner().invoke(station_app, ["play", "--list"])
     assert listed.exit_code == 0 and "first-charge: " in listed.stdout
@@ -52,6 +110,8 @@ def test_what_comes_along_is_listed() -> None:
         (("first-charge",), "--csms"),
         (("first-charge", "--csms", "ws://127.0.0.1:1", "--log-level", "loud"), "loud"),
         (("first-charge", "--csms", "ws://127.0.0.1:1", "--password-env", "CW_NOT_SET"), "CW_NOT_SET"),
+        (("first-charge", "--csms", "http://127.0.0.1:1", "--id", "A", "--pics", "minimal"), "--csms"),
+        (("first-charge", "--csms", "ws://127.0.0.1:1", "--id", "A", "--pics", "minimal", "--dialect", "x"), "x"),
     ],
 )
 def test_wrong_options_are_named(arguments: tuple[str, ...], named: str) -> None:

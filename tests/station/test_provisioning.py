@@ -43,3 +43,15 @@ def test_what_is_wrong_names_option_and_file(tmp_path: Path) -> None:
             provisioning_from("ws://csms/", **options)
     with pytest.raises(ConfigurationError, match=r"--secure-csms.*wss:// URL"):
         provisioning_from("ws://csms/", secure_url="ws://csms/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://csms", "csms:9000", "ws://", "ws://csms:port", "ws://csms:0", "ws://[::1", "ws://csms#x", "ws://a:b@c"],
+)
+def test_a_url_that_cannot_be_used_is_refused_with_the_other_options(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^--csms: .*; expected ") as caught:
+        provisioning_from(url)
+    assert "a:b" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match=r"^--secure-csms: "):
+        provisioning_from("ws://csms", secure_url=url)

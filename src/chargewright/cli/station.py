@@ -1,7 +1,6 @@
 """`chargewright station`: run a virtual charging station."""
 
 import enum
-import os
 import secrets
 from json import dumps
 from pathlib import Path
@@ -12,7 +11,21 @@ import typer
 from chargewright.cli.extras import needs
 from chargewright.cli.station_do import do_app, show, watch
 from chargewright.cli.station_fleet import fleet
-from chargewright.cli.station_options import Control, ControlTokenFile, HardwareDelay, Timing, TimingChoice
+from chargewright.cli.station_options import (
+    Ca,
+    ClientCertificate,
+    ClientKey,
+    Control,
+    ControlTokenFile,
+    Dialect,
+    HardwareDelay,
+    PasswordFile,
+    SecureCsms,
+    SecurityProfile,
+    Timing,
+    TimingChoice,
+    password_from,
+)
 from chargewright.cli.station_play import play
 from chargewright.errors import ConfigurationError
 
@@ -51,19 +64,6 @@ _Csms = Annotated[str, typer.Option(help="ws://host:port/path of the central sys
 _Id = Annotated[str, typer.Option("--id", help="Identity of the station.")]
 _Data = Annotated[Path, typer.Option(help="Directory of what survives a power cut.")]
 _PasswordEnv = Annotated[str | None, typer.Option(help="Environment variable that holds the AuthorizationKey.")]
-_PasswordFile = Annotated[Path | None, typer.Option(help="File that holds the AuthorizationKey.")]
-_SecureCsms = Annotated[
-    str | None, typer.Option(help="wss:// URL for security profiles 2 and 3, where it is another one than --csms.")
-]
-_SecurityProfile = Annotated[
-    int | None,
-    typer.Option(help="Security profile to begin with, 0 to 3; without it, that which fits URL and credentials."),
-]
-_Ca = Annotated[Path | None, typer.Option(help="PEM file with root certificates to trust, for the first start.")]
-_ClientCertificate = Annotated[
-    Path | None, typer.Option(help="PEM file with the station's own certificate and chain, for the first start.")
-]
-_ClientKey = Annotated[Path | None, typer.Option(help="PEM file with its key, without a passphrase.")]
 _Driver = Annotated[
     DriverChoice | None,
     typer.Option(help="Who comes: drivers with tags, those started from afar, or nobody (with --control, nobody)."),
@@ -82,9 +82,6 @@ _Seed = Annotated[int | None, typer.Option(help="Seed of all dice; without one, 
 _For = Annotated[float | None, typer.Option("--for", help="End after so many seconds, above 0.")]
 _Json = Annotated[bool, typer.Option("--json", help="Tell the result as one line of JSON.")]
 _LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
-_Dialect = Annotated[
-    list[str] | None, typer.Option(help="Speak as others do: see `station dialects`. May be given several times.")
-]
 _Transport = Annotated[str, typer.Option(help="picows or websockets.")]
 
 DEFAULT_ID_TAGS = ("CW-DRIVER-1", "CW-DRIVER-2", "CW-DRIVER-3")
@@ -97,12 +94,12 @@ def run(
     id: _Id,
     data: _Data,
     password_env: _PasswordEnv = None,
-    password_file: _PasswordFile = None,
-    secure_csms: _SecureCsms = None,
-    security_profile: _SecurityProfile = None,
-    ca: _Ca = None,
-    client_certificate: _ClientCertificate = None,
-    client_key: _ClientKey = None,
+    password_file: PasswordFile = None,
+    secure_csms: SecureCsms = None,
+    security_profile: SecurityProfile = None,
+    ca: Ca = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
     driver: _Driver = None,
     id_tag: _IdTag = None,
     free_vending: _FreeVending = None,
@@ -116,7 +113,7 @@ def run(
     control_token_file: ControlTokenFile = None,
     log_level: _LogLevel = "info",
     transport: _Transport = "picows",
-    dialect: _Dialect = None,
+    dialect: Dialect = None,
     timing: Timing = TimingChoice.FAST,
     hardware_delay: HardwareDelay = None,
 ) -> None:
@@ -142,7 +139,7 @@ def run(
             csms_url=csms,
             station_id=id,
             data=data,
-            password=_password(password_env, password_file),
+            password=password_from(password_env, password_file),
             secure_csms_url=secure_csms,
             security_profile=security_profile,
             ca=ca,
@@ -182,27 +179,3 @@ def dialects(json: _Json = False) -> None:
     width = max(len(dialect) for dialect in DESCRIPTIONS)
     for dialect, description in DESCRIPTIONS.items():
         typer.echo(f"{dialect.value:{width}}  {description}")
-
-
-def _password(variable: str | None, file: Path | None) -> bytes | None:
-    """The password of HTTP Basic authentication: an AuthorizationKey, decoded. It is never an argument."""
-    with needs("station", "station"):
-        from chargewright.transport.basic_auth import is_authorization_key, password_from_key
-
-    if variable is not None and file is not None:
-        raise ConfigurationError("--password-file", "", str(file), "only one of --password-env and --password-file")
-    if variable is not None:
-        where, text = f"environment variable {variable}", os.environ.get(variable)
-        if text is None:
-            raise ConfigurationError("--password-env", "", variable, "the name of an environment variable that is set")
-    elif file is not None:
-        where = str(file)
-        try:
-            text = file.read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError("--password-file", "", where, f"a readable text file ({error})") from error
-    else:
-        return None
-    if not is_authorization_key(text.strip()):
-        raise ConfigurationError(where, "", "(hidden)", "an AuthorizationKey: 32 to 40 hexadecimal digits in pairs")
-    return password_from_key(text.strip())

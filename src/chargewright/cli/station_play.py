@@ -1,12 +1,24 @@
 """`chargewright station play`: a scenario file at virtual stations, over real connections."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from chargewright.cli.extras import needs
+from chargewright.cli.station_options import (
+    Ca,
+    ClientCertificate,
+    ClientKey,
+    Dialect,
+    HardwareDelay,
+    PasswordFile,
+    SecureCsms,
+    SecurityProfile,
+    Timing,
+    TimingChoice,
+    password_from,
+)
 
 __all__ = ["play"]
 
@@ -37,20 +49,31 @@ def play(
     id: _Id = "",
     data: _Data = None,
     password_env: _PasswordEnv = None,
+    password_file: PasswordFile = None,
+    secure_csms: SecureCsms = None,
+    security_profile: SecurityProfile = None,
+    ca: Ca = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
     seed: _Seed = None,
     json: _Json = False,
     list_: _List = False,
     log_level: _LogLevel = "warning",
     transport: _Transport = "picows",
+    dialect: Dialect = None,
+    timing: Timing = TimingChoice.FAST,
+    hardware_delay: HardwareDelay = None,
 ) -> None:
     """Play a scenario: what people do at stations, step by step, and what they wait for in between.
 
-    Exit codes: 0 every step was done, 1 one was not (it was refused, or what it waited for did not come in time), 2 a
-    setting or the scenario is wrong, 4 the data directory cannot be used.
+    Each step is told as it ends. At the end, or at a signal, every transaction is stopped and the central system told.
+
+    Exit codes: 0 every step was done, 1 one was not (it was refused, or what it waited for did not come in time, or a
+    signal came), 2 a setting or the scenario is wrong, 4 the data directory cannot be used.
     """
     with needs("station", "station"):
         from chargewright.errors import ConfigurationError
-        from chargewright.station.play_running import PlaySettings, password_of, run_scenario
+        from chargewright.station.play_running import PlaySettings, run_scenario
         from chargewright.station.scenario import load_scenario, names
 
     if list_:
@@ -64,7 +87,7 @@ def play(
             raise ConfigurationError("--csms", "", "", "the URL of the central system, such as ws://127.0.0.1:9000")
         if log_level.lower() not in ("debug", "info", "warning", "error"):
             raise ConfigurationError("--log-level", "", log_level, "debug, info, warning or error")
-        password = None if password_env is None else password_of(password_env, os.environ)
+        password = password_from(password_env, password_file)
     except ConfigurationError as error:
         typer.echo(f"chargewright station play: {error}", err=True)
         raise typer.Exit(2) from error
@@ -75,6 +98,14 @@ def play(
         station_id=id,
         data=data,
         password=password,
+        secure_csms_url=secure_csms,
+        security_profile=security_profile,
+        ca=ca,
+        client_certificate=client_certificate,
+        client_key=client_key,
+        dialects=tuple(dialect or ()),
+        timing=timing.value,
+        hardware_delays=tuple(hardware_delay or ()),
         seed=seed,
         transport=transport,
         log_level=log_level,

@@ -14,7 +14,7 @@ from chargewright.station.hands import HandRefused, StationHands
 from chargewright.station.scenario import Condition, Scenario, Step
 from chargewright.station.station_state import StationState
 
-__all__ = ["Outcome", "PlayResult", "StationResult", "StepResult", "play"]
+__all__ = ["Outcome", "Play", "PlayResult", "StationResult", "StepResult", "play"]
 
 # Energy grows, and a queue empties, without telling anybody: a condition is looked at this often, at least.
 LOOK_SECONDS: Final = 1.0
@@ -28,6 +28,7 @@ class Outcome(enum.StrEnum):
     DONE = "done"
     REFUSED = "refused"
     TIMED_OUT = "timed-out"
+    STOPPED = "stopped"
     NOT_REACHED = "not-reached"
 
 
@@ -73,43 +74,81 @@ async def play(scenario: Scenario, stations: Mapping[str, StationHands], clock: 
 
     `seed` is only told again: whoever made the stations has used it.
     """
-    return await _Play(scenario, stations, clock, seed).run()
+    return await Play(scenario, stations, clock, seed).run()
 
 
-class _Play:
-    def __init__(self, scenario: Scenario, stations: Mapping[str, StationHands], clock: Clock, seed: int) -> None:
+def _nobody_listens(result: StepResult) -> None:
+    """Where only the result of the whole counts."""
+
+
+class Play:
+    """One play of a scenario, as in `play`. `tell` gets each step as it ends; `stopped` is the result of a `run` that
+    was cancelled."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        stations: Mapping[str, StationHands],
+        clock: Clock,
+        seed: int,
+        *,
+        tell: Callable[[StepResult], None] = _nobody_listens,
+    ) -> None:
         self._scenario = scenario
         self._stations = stations
         self._clock = clock
         self._seed = seed
+        self._tell = tell
         self._began = clock.monotonic()
         self._opening = {name: hands.virtual.station.snapshot() for name, hands in stations.items()}
         # Messages counted before the last deed at a station.
         self._before: dict[str, dict[str, int]] = {name: {} for name in stations}
+        self._results: list[StepResult] = []
 
     async def run(self) -> PlayResult:
-        results: list[StepResult] = []
-        is_done = True
-        for number, step in enumerate(self._scenario.steps, start=1):
-            outcome, detail = (await self._take(step)) if is_done else (Outcome.NOT_REACHED, "")
-            was_reached = outcome is not Outcome.NOT_REACHED
-            result = StepResult(
-                number=number,
-                station=step.station,
-                step=_described(step),
-                outcome=outcome,
-                at_seconds=round(self._clock.monotonic() - self._began, 3) if was_reached else None,
-                detail=detail,
-            )
-            results.append(result)
-            is_done = is_done and outcome is Outcome.DONE
-            if was_reached:
-                _log.info("step", station=step.station, number=number, step=result.step, outcome=outcome.value)
+        """Play to the end, or to the first step that is not done."""
+        for step in self._scenario.steps:
+            outcome, detail = await self._take(step)
+            self._ended(step, outcome, detail)
+            if outcome is not Outcome.DONE:
+                break
+        return self._result()
+
+    def stopped(self, why: str) -> PlayResult:
+        """What was done so far; the step under way was stopped, because of `why`."""
+        steps = self._scenario.steps
+        is_under_way = len(self._results) < len(steps) and self._is_done()
+        if is_under_way:
+            self._ended(steps[len(self._results)], Outcome.STOPPED, why)
+        return self._result()
+
+    def _ended(self, step: Step, outcome: Outcome, detail: str) -> None:
+        result = StepResult(
+            number=len(self._results) + 1,
+            station=step.station,
+            step=_described(step),
+            outcome=outcome,
+            at_seconds=round(self._clock.monotonic() - self._began, 3),
+            detail=detail,
+        )
+        self._results.append(result)
+        _log.info("step", station=step.station, number=result.number, step=result.step, outcome=outcome.value)
+        self._tell(result)
+
+    def _is_done(self) -> bool:
+        return all(result.outcome is Outcome.DONE for result in self._results)
+
+    def _result(self) -> PlayResult:
+        reached = len(self._results)
+        others = [
+            StepResult(number=number, station=step.station, step=_described(step), outcome=Outcome.NOT_REACHED)
+            for number, step in enumerate(self._scenario.steps[reached:], start=reached + 1)
+        ]
         return PlayResult(
             scenario=self._scenario.name,
             seed=self._seed,
-            is_done=is_done,
-            steps=tuple(results),
+            is_done=self._is_done() and not others,
+            steps=(*self._results, *others),
             stations=tuple(self._station_result(name) for name in self._stations),
         )
 
@@ -200,14 +239,14 @@ def _energy(state: StationState, condition: Condition) -> int:
 
 
 # How each part of a condition is looked at.
-_LOOKS: Final[Mapping[str, Callable[[_Play, StationState, Condition], Any]]] = {
+_LOOKS: Final[Mapping[str, Callable[[Play, StationState, Condition], Any]]] = {
     "status": lambda play, state, condition: _at(state, condition, "status"),
     "has_transaction": lambda play, state, condition: _at(state, condition, "has_transaction"),
     "is_locked": lambda play, state, condition: _at(state, condition, "is_locked"),
     "energy_wh": lambda play, state, condition: _energy(state, condition),
-    "message": _Play._messages,
+    "message": Play._messages,
     "online": lambda play, state, condition: state.is_connected and state.is_accepted,
-    "transactions_completed": _Play._completed,
+    "transactions_completed": Play._completed,
     "queue_empty": lambda play, state, condition: state.messages_queued == 0,
 }
 _AT_LEAST: Final = frozenset({"energy_wh", "message", "transactions_completed"})

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chargewright.errors import ConfigurationError
 from chargewright.station.security_profile import Provisioning
+from chargewright.transport.client_request import check_endpoint
 
 __all__ = ["provisioning_from"]
 
@@ -20,12 +21,14 @@ def provisioning_from(
 ) -> Provisioning:
     """Read the files: root certificates, the station's certificate with its chain, and its key, all in PEM.
 
-    Raises `ConfigurationError` that names option and file. Whether they fit together is seen when a station is made.
+    Raises `ConfigurationError` that names the option, and file or URL. Whether they fit together is seen when a station
+    is made.
     """
+    check_endpoint(url, "--csms")
     if (client_certificate is None) != (client_key is None):
         given = client_certificate or client_key
         raise ConfigurationError("--client-certificate", "", str(given), "both --client-certificate and --client-key")
-    if secure_url is not None and not secure_url.lower().startswith("wss://"):
+    if secure_url is not None and check_endpoint(secure_url, "--secure-csms").scheme != "wss":
         raise ConfigurationError("--secure-csms", "", secure_url, "a wss:// URL, for security profiles 2 and 3")
     return Provisioning(
         url=url,

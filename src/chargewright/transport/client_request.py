@@ -1,7 +1,7 @@
 """What a station asks for when it opens its connection (OCPP-J 1.6 §3.1)."""
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -10,7 +10,7 @@ from chargewright.transport.basic_auth import authorization_header
 from chargewright.transport.errors import SubprotocolNotAgreed
 from chargewright.transport.identity import url_for_identity
 
-__all__ = ["ClientRequest", "check_answered_subprotocol", "client_request", "extension_taken_up"]
+__all__ = ["ClientRequest", "check_answered_subprotocol", "check_endpoint", "client_request", "extension_taken_up"]
 
 
 class ClientRequest(msgspec.Struct, frozen=True):
@@ -21,6 +21,24 @@ class ClientRequest(msgspec.Struct, frozen=True):
     subprotocols: tuple[str, ...]
     authorization: str | None
     extensions: str | None = None
+
+
+def check_endpoint(url: str, where: str) -> SplitResult:
+    """The parts of the URL of a CSMS; raises ConfigurationError that names `where` when it cannot be one."""
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and not parts.fragment and parts.port != 0
+    except ValueError:  # a port that is no number, or half an IPv6 address
+        is_usable = False
+    else:
+        if "@" in parts.netloc:
+            raise ConfigurationError(
+                where, "", f"{parts.scheme}://…@{parts.hostname}", "a URL without user and password"
+            )
+    if not is_usable:
+        shown = "(hidden)" if "@" in url else url
+        raise ConfigurationError(where, "", shown, "ws:// or wss://, a host, and no fragment")
+    return parts
 
 
 def client_request(
@@ -36,13 +54,7 @@ def client_request(
     sent by HTTP Basic, for which an identity is needed. Raises ConfigurationError where the URL cannot be used; one
     with a user or password in it is refused too, because it would end up in logs.
     """
-    parts = urlsplit(url)
-    if "@" in parts.netloc:
-        raise ConfigurationError(
-            "CSMS URL", "", f"{parts.scheme}://…@{parts.hostname}", "a URL without user and password"
-        )
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.fragment:
-        raise ConfigurationError("CSMS URL", "", url, "ws:// or wss://, a host, and no fragment")
+    parts = check_endpoint(url, "CSMS URL")
     if password is not None and identity is None:
         raise ConfigurationError("CSMS URL", "", url, "an identity beside it, which a password needs")
     return ClientRequest(
