@@ -47,6 +47,12 @@ def test_the_command_line_names_the_station_where_there_is_one() -> None:
     file = b'[[station]]\nid = "IN-FILE"\n[[step]]\nstation = "IN-FILE"\nwait_for = { online = true }\n'
     assert read_scenario(file, "f").steps[0].station == "IN-FILE"
     assert read_scenario(file, "f", station_id="CW 1").steps[0].station == "CW 1"
+    two = b'[[station]]\nid = "ONE"\n[[station]]\nid = "TWO"\n[[step]]\nstation = "ONE"\nwait_for = { online = true }\n'
+    assert list(read_scenario(two, "f").stations) == ["ONE", "TWO"]
+    with pytest.raises(
+        ConfigurationError, match="--id: 'CW 1' is not right; expected nothing here: f names 2 stations"
+    ):
+        read_scenario(two, "f", station_id="CW 1")
 
 
 @pytest.mark.parametrize("name", names())

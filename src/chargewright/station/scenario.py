@@ -167,6 +167,8 @@ def _tables(table: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]
 
 
 def _stations(tables: list[dict[str, Any]], where: str, station_id: str) -> dict[str, StationPlan]:
+    if station_id and len(tables) > 1:
+        raise ConfigurationError("--id", "", station_id, f"nothing here: {where} names {len(tables)} stations itself")
     stations: dict[str, StationPlan] = {}
     for number, table in enumerate(tables or [{}], start=1):
         place = f"station {number}"
@@ -174,8 +176,7 @@ def _stations(tables: list[dict[str, Any]], where: str, station_id: str) -> dict
             plan: StationPlan = checked(StationPlan, table)
         except WrongField as error:
             raise _configuration_error(where, place, error) from error
-        # The command line wins where there is no doubt which station it means.
-        identity = station_id if station_id and len(tables) < 2 else plan.id
+        identity = station_id or plan.id
         if not identity:
             raise ConfigurationError(where, f"{place}: id", "", "an identity, here or by --id")
         if not is_identity(identity):
