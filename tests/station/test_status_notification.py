@@ -1,14 +1,20 @@
 """Statuses: every change while online, the present one after a silence (§4.9)."""
 
 import asyncio
+from collections.abc import Coroutine
+from itertools import pairwise
+from typing import Any
 
-from tests.station.bench import Bench, failed
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.station.bench import Bench, _run_now, failed
 from tests.station.scripted_csms import SILENCE
 from tests.station.world import World, car, live, product
 
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus
 from chargewright.station.context import CallFailure, StatusReport
-from chargewright.station.status_notification import StatusNotifications
+from chargewright.station.status_notification import MOST_WAITING, RETRY_SECONDS, StatusNotifications
 
 
 def test_info_is_cut_to_what_the_wire_takes() -> None:
@@ -189,3 +195,74 @@ def test_a_warning_goes_with_a_status_that_allows_charging() -> None:
         ]
 
     live(main)
+
+
+def test_what_was_not_answered_is_told_again() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        await world.change("ConnectionTimeOut", "3000")
+        csms.answers["StatusNotification"] = SILENCE
+        world.virtual.plug(1, car())
+        await asyncio.sleep(90)
+        del csms.answers["StatusNotification"]
+        await asyncio.sleep(600)
+        assert csms.statuses(1) == ["Available", "Preparing", "Preparing"]
+
+    live(main)
+
+
+def test_a_trigger_that_was_not_answered_is_told_as_a_change_once() -> None:
+    bench = Bench(product())
+    notifications = StatusNotifications(bench.context)
+    notifications.report(StatusReport(1, ChargePointStatus.AVAILABLE))
+    bench.answers.append(failed(CallFailure.TIMED_OUT))
+    notifications.repeat([1])
+    assert len(bench.calls) == 2
+    bench.timers.pass_time(RETRY_SECONDS * 3)
+    assert len(bench.calls) == 3
+    notifications.stop()
+    bench.store.close()
+
+
+def test_a_csms_that_does_not_answer_makes_no_history() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        csms.answers["StatusNotification"] = SILENCE
+        world.virtual.plug(1, car())
+        for _ in range(500):
+            world.virtual.station.set_warning(1, ChargePointErrorCode.WEAK_SIGNAL)
+            world.virtual.station.set_warning(1, ChargePointErrorCode.NO_ERROR)
+        for _ in range(100):
+            world.virtual.unplug(1)
+            world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await csms.expect("StartTransaction", within=600)
+        del csms.answers["StatusNotification"]
+        before = len(csms.statuses(1))
+        await asyncio.sleep(600)
+        told = csms.statuses(1)[before:]
+        assert len(told) <= 11 and told[-1] == "Charging"
+        assert len(world.virtual.station._blocks.statuses._waiting) == 0
+
+    live(main)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(list(ChargePointStatus)), max_size=60))
+def test_what_is_left_out_leaves_only_moves_that_were_made(statuses: list[ChargePointStatus]) -> None:
+    bench = Bench(product())
+    held: list[Coroutine[Any, Any, None]] = []
+    context = msgspec.structs.replace(bench.context, spawn=held.append)
+    notifications = StatusNotifications(context)
+    for status in statuses:
+        notifications.report(StatusReport(1, status))
+    for sending in held:
+        _run_now(sending)
+    told = [call.status for call in bench.calls]
+    assert len(told) <= MOST_WAITING and told[-1:] == statuses[-1:]
+    assert set(pairwise(told)) <= set(pairwise(statuses))
+    if len(statuses) <= MOST_WAITING:
+        assert told == statuses
+    bench.store.close()

@@ -1,5 +1,7 @@
 """StatusNotification: every change while online, the present state after a silence (§4.9)."""
 
+from typing import Final
+
 from chargewright.protocol.v16.base import UNSET, Timestamp
 from chargewright.protocol.v16.core import StatusNotificationRequest, StatusNotificationResponse
 from chargewright.station.context import CallFailed, CallFailure, Context, StatusReport
@@ -12,10 +14,18 @@ __all__ = ["StatusNotifications"]
 INFO_LENGTH = 50
 # A timer may fire a rounding error early.
 MARGIN_SECONDS = 0.001
+# So many changes of a connector wait for a CSMS that does not answer; more would be history by then.
+MOST_WAITING: Final = 10
+# What was not answered is told again after this time.
+RETRY_SECONDS: Final = 60.0
 
 
 class StatusNotifications:
-    """Reports in order, one at a time. What changed while offline is told once, as it is then: no history (§4.9)."""
+    """Reports in order, one at a time. What changed while offline is told once, as it is then: no history (§4.9).
+
+    While answers fail to come, a change and its opposite are left out together, so that what is told in the end are
+    moves that §4.9 knows; a report without an answer is told again after `RETRY_SECONDS`.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -26,6 +36,7 @@ class StatusNotifications:
         self._since: dict[int, float] = {}
         self._lasting: dict[int, Timer] = {}
         self._waiting: list[tuple[StatusNotificationRequest, StatusReport, bool]] = []
+        self._again: Timer | None = None
         self._is_idle = Flag()
         self._is_idle.set()
 
@@ -47,6 +58,9 @@ class StatusNotifications:
         for timer in self._lasting.values():
             timer.cancel()
         self._lasting.clear()
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
     def booted(self) -> None:
         """The station was accepted after a boot: `online` will tell everything (errata v4.0 §3.22)."""
@@ -57,8 +71,11 @@ class StatusNotifications:
         """The line is back: tell what is not known yet."""
         self._waiting.clear()
         self._said = dict(self._told)
+        self._tell_what_is_untold()
+
+    def _tell_what_is_untold(self) -> None:
         for connector_id in sorted(self._current, reverse=Dialect.STATUSES_REVERSED in self._context.spoken):
-            if self._told.get(connector_id) != self._current[connector_id]:
+            if self._said.get(connector_id) != self._current[connector_id]:
                 self._tell_what_lasts(connector_id)
 
     def repeat(self, connector_ids: list[int]) -> None:
@@ -100,10 +117,31 @@ class StatusNotifications:
             timestamp=Timestamp.of(self._context.clock.now()),
         )
         self._waiting.append((request, report, is_triggered))
+        self._forget_detours(report.connector_id, is_triggered)
         self._said[report.connector_id] = report
         if self._is_idle.is_set():
             self._is_idle.clear()
             self._context.spawn(self._send())
+
+    def _forget_detours(self, connector_id: int, is_triggered: bool) -> None:
+        """Where too many reports wait, forget what came between two of the same status."""
+        whose = (connector_id, is_triggered)
+        waiting = [item for item in self._waiting if (item[1].connector_id, item[2]) == whose]
+        if len(waiting) <= MOST_WAITING:
+            return
+        kept: list[tuple[StatusNotificationRequest, StatusReport, bool]] = []
+        for item in waiting:
+            statuses = [earlier[1].status for earlier in kept]
+            if item[1].status in statuses:
+                del kept[statuses.index(item[1].status) :]
+            kept.append(item)
+        left = {id(item) for item in kept}
+        self._waiting = [item for item in self._waiting if id(item) in left or (item[1].connector_id, item[2]) != whose]
+
+    def _tell_again(self) -> None:
+        self._again = None
+        if self._context.is_online():
+            self._tell_what_is_untold()
 
     async def _send(self) -> None:
         try:
@@ -116,6 +154,13 @@ class StatusNotifications:
                     if failure.failure in (CallFailure.OFFLINE, CallFailure.LOST):
                         # `online` will tell what is true by then.
                         self._told.pop(report.connector_id, None)
+                        continue
+                    if failure.failure is CallFailure.TIMED_OUT:
+                        self._told.pop(report.connector_id, None)
+                        if self._said.get(report.connector_id) == report:
+                            del self._said[report.connector_id]
+                        if self._again is None:
+                            self._again = self._context.call_later(RETRY_SECONDS, self._tell_again)
                         continue
                 self._told[report.connector_id] = report
         finally:
