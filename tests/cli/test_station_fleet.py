@@ -284,3 +284,98 @@ async def test_stations_are_as_slow_as_their_certificate() -> None:
     # Computers are as slow as they like, so there is no upper bound.
     assert moments["answer"] - moments["asked"] >= 0.25
     assert moments["triggered"] - moments["answer"] >= 0.6
+
+
+@asynccontextmanager
+async def plain_system(refused: str = "", silent: str = "", told: asyncio.Event | None = None) -> AsyncIterator[str]:
+    """Accepts everything but the actions named; one CALLERROR is enough for it. Sets `told` at a StopTransaction."""
+    answers = {
+        "BootNotification": {"status": "Accepted", "currentTime": "2026-01-01T00:00:00Z", "interval": 300},
+        "StartTransaction": {"transactionId": 1, "idTagInfo": {"status": "Accepted"}},
+        "Authorize": {"idTagInfo": {"status": "Accepted"}},
+    }
+    once = [2, "once", "ChangeConfiguration", {"key": "TransactionMessageAttempts", "value": "1"}]
+
+    async def hold(connection: Any) -> None:
+        async for message in connection:
+            frame = json.loads(message)
+            if frame[0] != 2:
+                continue
+            if frame[2] == "StopTransaction" and told is not None:
+                told.set()
+            if frame[2] == refused:
+                await connection.send(json.dumps([4, frame[1], "InternalError", "", {}]))
+            elif frame[2] != silent:
+                await connection.send(json.dumps([3, frame[1], answers.get(frame[2], {})]))
+            if frame[2] == "BootNotification":
+                await connection.send(json.dumps(once))
+
+    async with serve(hold, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:  # type: ignore[list-item]  # a NewType
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_what_the_central_system_refuses_for_good_is_lost_and_what_waited_before_is_owed(tmp_path: Path) -> None:
+    storm = ("--count", "2", "--behaviour", "storm", "--speed", "2000", "--for", "1.5", "--json")
+    where = ("--data", str(tmp_path / "silent"))
+    async with plain_system(refused="StopTransaction") as url, plain_system(silent="StopTransaction") as other:
+        refused, silent = await asyncio.gather(
+            fleet(*storm, "--csms", url, "--data", str(tmp_path / "refused")),
+            fleet(*storm, "--csms", other, "--drain", "0.5", *where),
+        )
+        (code, out, err), of_silent = await asyncio.gather(ended(refused), ended(silent))
+    told = json.loads(out)
+    assert code == 1, err
+    assert told["lost"] == told["transactions_started"] > 0 and told["transactions_completed"] == 0
+    assert f"{told['lost']} messages or transactions were lost\n" in err
+    code, out, err = of_silent
+    first = json.loads(out)
+    assert (code, first["lost"], first["transactions_running"]) == (0, 0, 0) and first["waiting"] > 0, err
+    nobody = ("--count", "2", "--behaviour", "nobody", "--for", "1", "--json")
+    async with plain_system() as url:
+        code, out, err = await ended(await fleet(*nobody, "--csms", url, *where))
+    second = json.loads(out)
+    assert code == 0, err
+    assert second["queued_messages"] == second["answered"] == first["waiting"]
+    assert (second["lost"], second["waiting"], second["transactions_started"]) == (0, 0, 0)
+    assert second["transactions_completed"] > 0
+
+
+async def test_a_second_signal_ends_the_drain_and_later_ones_change_nothing(tmp_path: Path) -> None:
+    is_over = asyncio.Event()
+    arguments = ("--count", "2", "--behaviour", "storm", "--speed", "2000", "--drain", "600", "--json")
+    async with plain_system(silent="StopTransaction", told=is_over) as url:
+        running = await fleet(*arguments, "--csms", url, "--data", str(tmp_path))
+        try:
+            await asyncio.wait_for(is_over.wait(), 60)
+            end = asyncio.create_task(ended(running))
+            while not end.done():
+                # Impatience, not waiting: one after another until nobody is there any more, the last exit included.
+                running.send_signal(signal.SIGINT)
+                running.send_signal(signal.SIGTERM)
+                await asyncio.wait([end], timeout=0.003)
+            code, out, err = await end
+        finally:
+            if running.returncode is None:
+                running.kill()
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["waiting"] > 0 and told["lost"] == 0 and told["seconds"] < 60
+
+
+async def test_a_full_disk_ends_with_a_result_and_its_exit_code(tmp_path: Path) -> None:
+    async with plain_system() as url:
+        command = ("fleet", "--count", "3", "--behaviour", "storm", "--speed", "2000", "--csms", url)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "chargewright.cli.main", "station", *command),
+            *("--data", str(tmp_path), "--for", "2", "--drain", "0.5", "--json"),
+            stdout=PIPE,
+            stderr=PIPE,
+            # No file may grow beyond this; Python ignores the signal that comes with it.
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)),
+        )
+        code, out, err = await ended(process)
+    told = json.loads(out)
+    assert code == 4 and "does the disk have room" in err and "Traceback" not in err
+    assert told["queued_messages"] >= told["answered"] > 0
+    assert told["lost"] == 0
