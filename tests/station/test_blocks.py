@@ -82,3 +82,24 @@ def test_after_a_reset_with_the_csms_away_reservations_and_profiles_still_come_a
 
     reference = product_from("reference")
     live(main, product(SOCKET, SOCKET, reservations=reference.reservations, smart_charging=reference.smart_charging))
+
+
+def test_a_reset_clears_a_lock_that_moves_again() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        lock = world.virtual.connectors[0].lock
+        assert lock is not None
+        lock.is_jammed = True
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await asyncio.sleep(20)
+        assert world.csms.statuses(1)[-1] == "Faulted"
+        lock.is_jammed = False
+        world.csms.calls.clear()
+        await world.csms.call("Reset", type="Hard")
+        await world.csms.expect("StatusNotification", 2)
+        assert world.csms.statuses(1)[-1] == "Preparing"
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("StartTransaction")
+
+    live(main)

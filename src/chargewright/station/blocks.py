@@ -151,6 +151,8 @@ class Blocks:
 
     def restarted(self) -> None:
         """The station starts anew, with the power never away; what waits for a time does so without the CSMS, too."""
+        for connector in self.connectors:
+            connector.restarted()
         self.reservations.start()
         if self.smart_charging is not None:
             self.smart_charging.clock_changed()
