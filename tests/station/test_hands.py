@@ -175,6 +175,16 @@ def test_a_connector_is_chosen_before_the_tag_where_the_product_wants_that() -> 
     tell(story, product(SOCKET, DC_CABLE, requires_connector_selection=True))
 
 
+def test_where_each_connector_has_its_reader_a_tag_is_shown_to_one_of_them() -> None:
+    async def story(world: World, hands: StationHands) -> None:
+        hands.do(deeds.PlugIn(connector=2))
+        assert "say to which connector" in refused(hands, deeds.PresentTag(id_tag="CARD"))
+        hands.do(deeds.PresentTag(id_tag="CARD", connector=2))
+        assert (await world.csms.expect("StartTransaction"))["connectorId"] == 2
+
+    tell(story, product(SOCKET, DC_CABLE, has_one_reader=False))
+
+
 def test_firmware_is_made_to_fail_where_there_is_any() -> None:
     async def story(world: World, hands: StationHands) -> None:
         for word, step in (("writing", InstallStep.WRITING), ("none", None)):

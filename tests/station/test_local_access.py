@@ -278,6 +278,41 @@ def test_a_chosen_connector_waits_for_the_tag_for_a_while() -> None:
     live(main, SELECTING)
 
 
+def test_whoever_charges_stops_without_choosing_again() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(2, car())
+        world.virtual.show_tag("TAG", 2)
+        await world.csms.expect("StartTransaction")
+        world.virtual.show_tag("tag")
+        assert (await world.csms.expect("StopTransaction"))["idTag"] == "tag"
+        world.virtual.show_tag("tag")
+        await asyncio.sleep(5)
+        assert len(world.csms.of("Authorize")) == 1
+
+    live(main, SELECTING)
+
+
+def test_where_each_connector_has_its_reader_a_tag_comes_with_its_connector() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await asyncio.sleep(5)
+        assert world.csms.of("Authorize") == []
+        # The last one that was plugged in counts for nothing here.
+        world.virtual.plug(2, car())
+        world.virtual.show_tag("TAG", 1)
+        assert (await world.csms.expect("StartTransaction"))["connectorId"] == 1
+        world.virtual.show_tag("TAG", 2)
+        assert (await world.csms.expect("StartTransaction", 2))["connectorId"] == 2
+        world.virtual.show_tag("TAG", 1)
+        await world.csms.expect("StopTransaction")
+        assert world.virtual.look(2).status.value == "Charging"
+
+    live(main, product(SOCKET, SOCKET, has_one_reader=False))
+
+
 VENDING = product(SOCKET, free_vending_tag="FREE")
 
 

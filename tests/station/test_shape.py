@@ -39,7 +39,8 @@ def test_each_pics_gives_a_station_that_introduces_itself_as_ours(name: str) -> 
 def test_claims_become_behaviour() -> None:
     dc = product_of(STATIONS["kempower_s_series"])
     assert [outlet.is_dc for outlet in dc.outlets] == [True, True]
-    assert dc.requires_connector_selection
+    assert dc.requires_connector_selection and dc.has_one_reader
+    assert not product_of(STATIONS["reference"]).has_one_reader
     assert (dc.ends_authorization, dc.maintains_authorization) == (True, False)
     assert "SoC" in dc.measurand_lists["MeterValuesSampledData"].allowed
     assert "Temperature" not in dc.measurand_lists["MeterValuesSampledData"].allowed

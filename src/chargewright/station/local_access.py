@@ -35,8 +35,10 @@ class TagJudge(Protocol):
 class LocalAccess:
     """What a tag before the reader means: start here, stop that, or let me take my cable.
 
-    Where `product.requires_connector_selection` says so, a tag starts nothing before a connector was chosen. Where the
-    product has a `free_vending_tag`, the plug is the tag.
+    Where `product.requires_connector_selection` says so, a tag starts nothing before a connector was chosen; whoever
+    started needs no choice to stop. One reader for several connectors does not know which of them a tag is meant for;
+    where each has its own, a tag comes with its connector, and is of no use without. Where the product has a
+    `free_vending_tag`, the plug is the tag.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class LocalAccess:
         self._asking: set[str] = set()
         self._selected: int | None = None
         self._selection_timer: Timer | None = None
+        self._is_over = False
         # Connectors in the order in which they were last prepared for somebody.
         self._prepared: list[int] = []
 
@@ -60,20 +63,26 @@ class LocalAccess:
         if not self._candidates(connector_id):
             raise LocalProtocolError(f"connector {connector_id} cannot be chosen: there are {len(self._connectors)}")
         self._forget_selection()
+        if self._is_over:
+            return
         self._selected = connector_id
         seconds = self._context.configuration.integer("ConnectionTimeOut")
         self._selection_timer = self._context.call_later(seconds, self._forget_selection)
 
     def show(self, id_tag: str, connector_id: int | None = None) -> None:
         """A tag was read, for one connector or for any. What is no id tag starts nothing: no message can carry it."""
+        if self._is_over:
+            return
         if not is_id_tag(id_tag):
             self._context.log.warning("what was read is no id tag", expected=ID_TAG_EXPECTED, characters=len(id_tag))
             return
         if connector_id is None:
             connector_id = self._selected
         self._forget_selection()
-        if connector_id is None and self._context.product.requires_connector_selection and len(self._connectors) > 1:
-            self._context.log.info("a tag was shown without choosing a connector", id_tag=masked(id_tag))
+        product = self._context.product
+        is_open = connector_id is None and len(self._connectors) > 1
+        if is_open and not product.has_one_reader:
+            self._context.log.warning("a tag was shown to no reader: each connector has its own", id_tag=masked(id_tag))
             return
         own = self._owned_by(id_tag, connector_id)
         if own is not None:
@@ -81,9 +90,17 @@ class LocalAccess:
             return
         if self._released_cable(_presented(id_tag)):
             return
+        if is_open and product.requires_connector_selection:
+            self._context.log.info("a tag was shown without choosing a connector", id_tag=masked(id_tag))
+            return
         if id_tag.casefold() not in self._asking:
             self._asking.add(id_tag.casefold())
             self._context.spawn(self._ask(id_tag, connector_id))
+
+    def stop(self) -> None:
+        """Nobody is listened to any more, not even who was asked about already. Idempotent."""
+        self._is_over = True
+        self._forget_selection()
 
     def prepared(self, connector_id: int) -> None:
         """A connector has become Preparing. With free vending nothing more is needed to charge."""
@@ -134,7 +151,7 @@ class LocalAccess:
             authorization = await self._judge.authorize(id_tag)
         finally:
             self._asking.discard(id_tag.casefold())
-        if not authorization.is_accepted:
+        if self._is_over or not authorization.is_accepted:
             return
         if self._released_cable(authorization) or self._stopped_for(authorization, connector_id):
             return

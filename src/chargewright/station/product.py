@@ -107,11 +107,11 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     the product may keep a transaction when the vehicle is unplugged; `ends_authorization`: it may end it. With both,
     the key StopTransactionOnEVSideDisconnect can be written.
 
-    A feature profile whose part is None is not offered. `has_one_reader`: one tag reader for all connectors.
-    `locks_before_authorization`: a cable cannot be plugged in before somebody was let in. `free_vending_tag`: without
-    a reader, everybody who plugs in charges with this tag. `vendor_keys` are configuration keys that the maker added,
-    with their first values. `meter_resolution_wh`: the register moves in steps of this. `timing`: how slow it is; None:
-    as fast as the hardware allows.
+    A feature profile whose part is None is not offered. `has_one_reader`: one tag reader for all connectors, or else
+    each has its own. `locks_before_authorization`: a cable cannot be plugged in before somebody was let in.
+    `free_vending_tag`: without a reader, everybody who plugs in charges with this tag. `vendor_keys` are configuration
+    keys that the maker added, with their first values. `meter_resolution_wh`: the register moves in steps of this.
+    `timing`: how slow it is; None: as fast as the hardware allows.
     """
 
     vendor: str = OUR_VENDOR
@@ -133,9 +133,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     max_cached_tags: int = 1000
     limits_energy_on_invalid_id: bool = False
     limits_status_notifications: bool = False
-    has_one_reader: bool = False
+    has_one_reader: bool = True
     locks_before_authorization: bool = False
-    charges_by_iec_61851_1: bool = True
     free_vending_tag: str = ""
     vendor_keys: Mapping[str, str] = {}
     meter_resolution_wh: int = 1

@@ -64,9 +64,8 @@ def product_of(pics: StationPics, *, vendor: str | None = None, model: str | Non
         has_authorization_cache=pics.has_authorization_cache,
         limits_energy_on_invalid_id=pics.limits_energy_on_invalid_id,
         limits_status_notifications=pics.limits_status_notifications,
-        has_one_reader=pics.hardware.rfid_readers is RfidReaders.SINGLE and pics.number_of_connectors > 1,
+        has_one_reader=pics.hardware.rfid_readers is not RfidReaders.MULTIPLE,
         locks_before_authorization=bool(pics.questions.locks_before_authorization),
-        charges_by_iec_61851_1=bool(pics.questions.charges_by_iec_61851_1),
         meter_resolution_wh=pics.assumed.meter_resolution_wh,
         vendor_keys=pics.assumed.vendor_keys,
         nominal_voltage_v=pics.assumed.nominal_voltage_v,
@@ -101,7 +100,7 @@ def timing_of(pics: StationPics) -> Timing:
         raise ConfigurationError(
             f"PICS of {pics.assumed.model}",
             "performance",
-            "absent",
+            None,
             "the measured times of a certificate, or --timing fast",
         )
     return Timing(
