@@ -1,4 +1,4 @@
-"""Simulated lock, DC controller and reader."""
+"""Simulated lock, DC controller, reader and button."""
 
 import pytest
 from tests.station.timers import Timers
@@ -8,6 +8,7 @@ from chargewright.station.hardware.simulated_parts import (
     HardwareDelays,
     SimulatedCableLock,
     SimulatedDcController,
+    SimulatedEmergencyStop,
     SimulatedTagReader,
     delays_from,
 )
@@ -48,6 +49,28 @@ def test_dc_steps_take_their_time() -> None:
     timers.pass_time(0.2)
     dc.precharge(told.append)
     assert told == [True, True]
+
+
+def test_a_button_tells_who_listens_and_stays_pressed_over_a_power_cut() -> None:
+    button, told = SimulatedEmergencyStop(), list[str]()
+
+    def listen(name: str) -> None:
+        button.on_press = lambda: told.append(f"{name} pressed")
+        button.on_release = lambda: told.append(f"{name} released")
+
+    listen("first")
+    button.press()
+    button.power_cut()
+    button.release()
+    button.press()
+    assert told == ["first pressed"] and button.is_pressed
+    listen("second")
+    button.power_returned()
+    button.release()
+    button.power_cut()
+    listen("third")
+    button.power_returned()
+    assert told == ["first pressed", "second pressed", "second released"]
 
 
 def test_delays_by_name() -> None:
