@@ -123,7 +123,8 @@ async def downloads_during_transaction(claim: Claim, world: World) -> None:
 
 async def selection_before_authorization(claim: Claim, world: World) -> None:
     await world.boot()
-    world.virtual.show_tag(TAG)
+    # A reader that belongs to a connector has chosen it.
+    world.virtual.show_tag(TAG, None if world.product.has_one_reader else 1)
     await asyncio.sleep(1)
     # Without a choice nothing is begun, and nobody asked about the tag.
     statuses = [world.csms.statuses(number)[-1] for number in range(1, len(world.product.outlets) + 1)]
