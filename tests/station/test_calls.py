@@ -72,3 +72,11 @@ def test_no_id_comes_twice_over_connections_and_boots() -> None:
             rpc = desk.calls.new_rpc()
             ids.append(rpc.call(HeartbeatRequest(), 0.0, 30.0))
     assert len(set(ids)) == 6
+
+
+def test_after_the_end_nothing_is_served() -> None:
+    desk = Desk()
+    desk.calls.serve({"ClearCache": lambda request: Answer(ClearCacheResponse(status=ClearCacheStatus.ACCEPTED))})
+    desk.calls.stop()
+    assert desk.calls.commands["ClearCache"](ClearCacheRequest()) is None
+    assert desk.changes == 0

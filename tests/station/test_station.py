@@ -11,6 +11,7 @@ from tests.station.test_security import SECURITY
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 from chargewright.protocol.v16.core import ConfigurationStatus
+from chargewright.station.hardware.interface import Outlet
 from chargewright.station.store import StationStoreError
 
 
@@ -225,5 +226,116 @@ def test_a_password_that_a_technician_changes_is_used_at_once() -> None:
         assert answer is ConfigurationStatus.ACCEPTED
         await asyncio.sleep(30)
         assert len(world.csms.closed) == connections + 1 and world.virtual.station.is_online
+
+    live(main, product(security=SECURITY))
+
+
+def pending_timers(world: World) -> list[object]:
+    """What would still happen in the station's loop, the CSMS's own calls apart."""
+    loop: Any = asyncio.get_running_loop()
+    return [handle for handle in loop._scheduled if not handle.cancelled()]
+
+
+@pytest.mark.parametrize("outlet", [SOCKET, DC_CABLE])
+@pytest.mark.parametrize("is_orderly", [True, False])
+def test_a_tag_that_was_asked_about_starts_nothing_after_the_end(outlet: Outlet, is_orderly: bool) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        await world.change("AllowOfflineTxForUnknownId", "true")
+        world.csms.answers["Authorize"] = SILENCE
+        world.virtual.plug(1, car())
+        await asyncio.sleep(1)
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("Authorize")
+        await (world.close() if is_orderly else world.cut_power())
+        assert pending_timers(world) == []
+        await asyncio.sleep(5)
+        world.virtual.show_tag("TAG")
+        world.virtual.station.select_connector(1)
+        await asyncio.sleep(300)
+        assert world.store.transactions() == [] and world.store.queue() == []
+        assert not world.virtual.is_locked(1)
+        assert pending_timers(world) == []
+
+    live(main, product(outlet))
+
+
+def test_whoever_comes_during_the_farewell_is_not_let_in() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG", 1)
+        await csms.expect("StartTransaction")
+        world.virtual.show_tag("WAITING", 2)
+        await asyncio.sleep(20)
+        assert world.virtual.look(2).status.value == "Preparing"
+        csms.answers["StopTransaction"] = "InternalError"
+        ending = asyncio.create_task(world.virtual.station.close())
+        await asyncio.sleep(1)
+        world.virtual.plug(2, car())
+        world.virtual.show_tag("TAG2", 1)
+        remote = await csms.call("RemoteStartTransaction", idTag="TAG3", connectorId=1)
+        assert remote == {"status": "Rejected"}
+        await ending
+        await asyncio.sleep(60)
+        assert [item.id_tag for item in world.store.transactions()] == ["TAG"]
+        assert csms.of("StartTransaction")[1:] == []
+
+    live(main, product(SOCKET, SOCKET, stops_before_power_down=True))
+
+
+@pytest.mark.parametrize("is_orderly", [True, False])
+def test_a_plug_that_is_the_tag_starts_nothing_after_the_end(is_orderly: bool) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.plug(1, car())
+        ending = asyncio.create_task(world.close() if is_orderly else world.cut_power())
+        await ending
+        with pytest.MonkeyPatch.context() as disk:
+            disk.setattr(world.store.database, "write", full_disk)
+            await asyncio.sleep(60)
+        assert world.store.transactions() == []
+
+    live(main, product(DC_CABLE, free_vending_tag="FREE"))
+
+
+def test_a_reset_that_is_tried_again_does_not_open_a_station_that_ends() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        await world.change("AllowOfflineTxForUnknownId", "true")
+        world.virtual.restarter.failures = 1
+        await world.change("ResetRetries", "1")
+        await csms.call("Reset", type="Soft")
+        await asyncio.sleep(1)
+        world.virtual.station.select_connector(1)
+        await world.close()
+        assert pending_timers(world) == []
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG", 1)
+        await asyncio.sleep(60)
+        assert world.store.transactions() == []
+        assert not any(connector.can_be_used for connector in world.virtual.station._blocks.connectors)
+
+    live(main)
+
+
+def test_a_command_that_comes_as_the_station_ends_has_no_effect() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await csms.expect("StartTransaction")
+        await asyncio.sleep(60)
+        wire, order, queue = csms.wire, len(csms.order), world.store.queue()
+        assert wire is not None
+        world.virtual.station.cut_power()
+        wire.on_message(b'[2,"late","RemoteStopTransaction",{"transactionId":101}]')
+        wire.on_message(b"nonsense")
+        await asyncio.sleep(60)
+        assert len(csms.order) == order
+        assert world.store.queue() == queue
 
     live(main, product(security=SECURITY))

@@ -17,7 +17,7 @@ from chargewright.station.availability import StationAvailability
 from chargewright.station.boot import Boot, Registration
 from chargewright.station.configuration import StationConfiguration
 from chargewright.station.connector import Connector
-from chargewright.station.context import Admission, Caller, Context, StatusReport, TransactionLog
+from chargewright.station.context import Admission, Caller, Closure, Context, StatusReport, TransactionLog
 from chargewright.station.diagnostics_log import LogEntry
 from chargewright.station.energy_allowance import EnergyAllowance
 from chargewright.station.hardware.interface import ConnectorHardware, MeterReading, RestartKind, TagReader
@@ -182,6 +182,13 @@ class Blocks:
         self.security.profiles.lost()
         if self.maintenance is not None:
             self.maintenance.offline()
+
+    def let_nobody_in(self) -> None:
+        """The station ends: whoever comes now, or waits, is not served any more."""
+        self.access.stop()
+        for connector in self.connectors:
+            connector.closures.add(Closure.END)
+            connector.withdraw()
 
     def stand_still(self) -> None:
         """Send nothing more of our own accord; what is on disk stays."""

@@ -46,6 +46,7 @@ class Calls:
         self._timeout_seconds = timeout_seconds
         self._changed = changed
         self._ids: Iterator[str] = iter(())
+        self._is_over = False
         self.commands: Mapping[str, Command] = {}
 
     def serve(self, offered: Mapping[str, Serve]) -> None:
@@ -56,6 +57,10 @@ class Calls:
         """The station starts: ids are unique over all connections and boots (OCPP-J 4.1.4, errata 2025-04 §3.1)."""
         boot = self._store.next_boot()
         self._ids = numbered_call_ids(self._store.meta("instance", ""), boot, self._spoken)
+
+    def stop(self) -> None:
+        """Nothing is served and answered any more, whatever still comes in. Idempotent."""
+        self._is_over = True
 
     def new_rpc(self) -> RpcConnection:
         """What speaks over one connection."""
@@ -82,7 +87,7 @@ class Calls:
 
     def _allowed(self, serve: Serve) -> Command:
         def answer(request: Message) -> Answer | None:
-            if self._permission() is Permission.SILENCE:
+            if self._is_over or self._permission() is Permission.SILENCE:
                 return None
             answer = serve(request)
             self._changed()  # A cable that was let go can be seen, though no status may change.

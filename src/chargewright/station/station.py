@@ -188,6 +188,7 @@ class Station:
         if self._is_without_power:
             return
         self._is_ending = True
+        self._blocks.let_nobody_in()
         if self._context.product.stops_before_power_down:
             self.end_transactions(Reason.POWER_LOSS)
             if self._context.is_online():
@@ -204,6 +205,8 @@ class Station:
             connector.shut_down()
             connector.read_meter()
         self._blocks.stand_still()
+        self._calls.stop()
+        self._tasks.cancel()
         self._line.end()
 
     async def wait_until_told(self) -> None:
@@ -214,11 +217,15 @@ class Station:
     def cut_power(self) -> None:
         """End as a power cut does: nothing is sent, nothing is written any more."""
         self._is_without_power = True
+        self._blocks.access.stop()
         for connector in self._blocks.connectors:
             connector.shut_down()
         self._blocks.stand_still()
-        self._line.end(at_once=True)
+        self._calls.stop()
         self._tasks.cancel()
+        # What has come in already is not looked at any more.
+        self._link.detach()
+        self._line.end(at_once=True)
 
     # Hands.
 
