@@ -69,7 +69,8 @@ def test_after_a_reset_with_the_csms_away_reservations_and_profiles_still_come_a
         assert await world.change("AllowOfflineTxForUnknownId", "true") == "Accepted"
         assert await csms.call("Reset", type="Soft") == {"status": "Accepted"}
         csms.cut()
-        await asyncio.sleep(5)
+        # The reset waits for its stop to be told, and lets nobody in meanwhile.
+        await asyncio.sleep(15)
         world.virtual.unplug(1)
         world.virtual.plug(1, car())
         world.virtual.show_tag("TAG", 1)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import structlog
 from tests.station.scripted_csms import SILENCE
-from tests.station.world import World, car, live
+from tests.station.world import World, car, live, product
 
 from chargewright.station.hardware.interface import RestartKind
 
@@ -118,5 +118,93 @@ def test_a_reset_under_way_does_not_wake_a_station_that_is_ending() -> None:
         await world.close()
         await asyncio.sleep(60)
         assert len(world.csms.of("BootNotification")) == 1
+
+    live(main)
+
+
+@pytest.mark.parametrize("obstacle", ["a refused stop", "a restart that fails"])
+def test_nobody_is_let_in_while_a_reset_is_under_way(obstacle: str) -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        await world.change("MeterValueSampleInterval", "60")
+        await world.change("ResetRetries", "1")
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await csms.expect("StartTransaction")
+        await asyncio.sleep(30)
+        if obstacle == "a refused stop":
+            csms.answers["StopTransaction"] = "InternalError"
+        else:
+            world.virtual.restarter.failures = 1
+        assert await csms.call("Reset", type="Soft") == {"status": "Accepted"}
+        await asyncio.sleep(2)
+        csms.answers.pop("StopTransaction", None)
+        # Somebody else comes to the same connector, and the CSMS would start somebody as well.
+        world.virtual.unplug(1)
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("OTHER", 1)
+        assert await csms.call("RemoteStartTransaction", idTag="THIRD") == {"status": "Rejected"}
+        await csms.expect("BootNotification", 2)
+        await asyncio.sleep(5)
+        assert world.virtual.look(1).status.value == "Preparing"
+        assert len(csms.of("StartTransaction")) == 1
+        # And after it as ever.
+        world.virtual.show_tag("OTHER", 1)
+        await csms.expect("StartTransaction", 2)
+        count = len(csms.of("MeterValues"))
+        await asyncio.sleep(200)
+        assert len(csms.of("MeterValues")) >= count + 3
+
+    live(main)
+
+
+def test_after_a_reset_that_fails_people_are_let_in_again() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.restarter.failures = 99
+        await world.change("ResetRetries", "1")
+        assert await world.csms.call("Reset", type="Hard") == {"status": "Accepted"}
+        await asyncio.sleep(60)
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await world.csms.expect("StartTransaction")
+
+    live(main)
+
+
+def test_a_plug_that_is_the_tag_counts_though_it_came_during_a_reset() -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        world.virtual.restarter.failures = 1
+        await world.change("ResetRetries", "1")
+        assert await world.csms.call("Reset", type="Hard") == {"status": "Accepted"}
+        await asyncio.sleep(2)
+        world.virtual.plug(1, car())
+        await asyncio.sleep(1)
+        assert world.store.transactions() == []
+        start = await world.csms.expect("StartTransaction", within=60)
+        assert start["idTag"] == "FREE"
+
+    live(main, product(free_vending_tag="FREE"))
+
+
+def test_what_could_not_be_stopped_at_first_is_stopped_before_the_restart() -> None:
+    async def main(world: World) -> None:
+        csms = world.csms
+        await world.boot()
+        world.virtual.restarter.failures = 1
+        await world.change("ResetRetries", "1")
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("TAG")
+        await csms.expect("StartTransaction")
+        await asyncio.sleep(30)
+        connector = world.virtual.station._blocks.connectors[0]
+        stop = connector.stop
+        connector.stop = lambda *how, **more: None  # type: ignore[method-assign]  # what should not happen
+        assert await csms.call("Reset", type="Hard") == {"status": "Accepted"}
+        await asyncio.sleep(5)
+        connector.stop = stop  # type: ignore[method-assign]  # as it was
+        assert (await csms.expect("StopTransaction", within=60))["reason"] == "HardReset"
 
     live(main)

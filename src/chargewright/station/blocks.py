@@ -158,6 +158,9 @@ class Blocks:
             self.smart_charging.clock_changed()
         if self.maintenance is not None:
             self.maintenance.wake_up()
+        for connector in self.connectors:
+            # Who plugged in while nobody was let in.
+            self._tell_access(connector.current_report)
 
     def accepted(self) -> None:
         """The CSMS has taken the station on after a boot."""

@@ -13,7 +13,7 @@ from chargewright.protocol.v16.core import (
     ResetType,
 )
 from chargewright.protocol.v16.security_events import SecurityEvent
-from chargewright.station.context import Answer, ConnectorPort, Context
+from chargewright.station.context import Answer, Closure, ConnectorPort, Context
 from chargewright.station.hardware.interface import RestartKind
 
 __all__ = ["Reset"]
@@ -29,8 +29,8 @@ _KINDS: Final = {ResetType.SOFT: RestartKind.SOFTWARE, ResetType.HARD: RestartKi
 class Reset:
     """`settled` returns when all transaction messages are answered; `restart` boots the station anew, or returns False.
 
-    A restart that fails is tried again as often as ResetRetries says; after that the station goes on with the warning
-    ResetFailure (§7.6), which `warn` tells, until a later reset works.
+    Nobody is let in meanwhile. A restart that fails is tried again as often as ResetRetries says; after that the
+    station goes on with the warning ResetFailure (§7.6), which `warn` tells, until a later reset works.
     """
 
     def __init__(
@@ -60,11 +60,9 @@ class Reset:
     async def _reset(self, kind: ResetType) -> None:
         self._context.log.info("reset", kind=kind.value)
         try:
-            reason = Reason.SOFT_RESET if kind is ResetType.SOFT else Reason.HARD_RESET
             for connector in self._connectors:
-                user = connector.user
-                connector.stop(reason, user.id_tag if user is not None else None)
-                connector.withdraw()
+                connector.closures.add(Closure.RESET)
+            self._end_all(kind)
             if kind is ResetType.SOFT:
                 try:
                     await asyncio.wait_for(self._settled(), SETTLE_SECONDS)
@@ -74,6 +72,14 @@ class Reset:
             await self._try(kind)
         finally:
             self._is_under_way = False
+            for connector in self._connectors:
+                connector.closures.discard(Closure.RESET)
+
+    def _end_all(self, kind: ResetType) -> None:
+        reason = Reason.SOFT_RESET if kind is ResetType.SOFT else Reason.HARD_RESET
+        for connector in self._connectors:
+            connector.stop(reason, connector.user.id_tag if connector.user is not None else None)
+            connector.withdraw()
 
     async def _try(self, kind: ResetType) -> None:
         tries = 1 + self._context.configuration.integer("ResetRetries")
@@ -81,6 +87,8 @@ class Reset:
             if number > 1:
                 # Nothing happens in between that could be awaited: the hardware is given time.
                 await asyncio.sleep(RETRY_SECONDS)
+            # Whatever could not be ended at first: nothing may outlive the restart.
+            self._end_all(kind)
             if self._restart(_KINDS[kind]):
                 # Told with the statuses after the boot, at the latest.
                 self._warn(ChargePointErrorCode.NO_ERROR)
