@@ -23,7 +23,8 @@ from chargewright.station.behaviour import Behaviour, Connect, load_behaviour
 from chargewright.station.database import StationDatabase
 from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
-from chargewright.station.fleet import Fleet, FleetPlan
+from chargewright.station.fleet import Fleet
+from chargewright.station.fleet_plan import FleetPlan
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
 from chargewright.station.running import product_from

@@ -140,7 +140,9 @@ async def test_a_central_system_that_takes_nobody(tmp_path: Path) -> None:
         code, out, err = await ended(await fleet("--count", "3", "--csms", url, "--for", "1"))
     assert code == 5 and "accepted no station" in err
     assert "3 stations, 0 accepted" in out
-    why = "accepted no station: 3 of 3: the upgrade was refused with HTTP 404: who are you?; the central system does not know"
+    why = (
+        "accepted no station: 3 of 3: the upgrade was refused with HTTP 404: who are you?; the central system does not"
+    )
     assert why in err and "not accepted: 3 of 3: " in out
 
 
@@ -180,7 +182,7 @@ def test_a_central_system_must_be_named() -> None:
 
 async def test_an_impossible_url_ends_the_fleet_at_once() -> None:
     code, _, err = await ended(await fleet("--count", "3", "--csms", "http://a"))
-    assert code == 2 and "CSMS URL" in err
+    assert code == 2 and "--csms" in err
 
 
 async def test_too_few_open_files_are_told_with_the_numbers() -> None:

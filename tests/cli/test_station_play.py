@@ -3,8 +3,10 @@
 import asyncio
 import json
 import signal
+import ssl
 import sys
 from asyncio.subprocess import PIPE
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.station.csms_process import central_system
 from typer.testing import CliRunner
 
 from chargewright.cli.station import station_app
+from chargewright.pki.authorities import make_authority
 
 
 async def test_a_scenario_is_played_over_real_sockets(tmp_path: Path) -> None:
@@ -96,6 +99,40 @@ async def test_a_play_that_ends_without_power_leaves_no_transaction_open(tmp_pat
         assert process.returncode == 0, err
         assert "cut-power: done" in out.decode().splitlines()[4]
         assert (await csms.expect("StopTransaction"))["reason"] == "PowerLoss"
+
+
+@pytest.mark.parametrize("command", ["play", "fleet"])
+async def test_plays_and_fleets_connect_with_tls_and_a_password(command: str, tmp_path: Path) -> None:
+    at = datetime.now(UTC)
+    root = make_authority("Root", at)
+    own = root.server(["127.0.0.1"], at, kind="RSA")
+    for name, text in (
+        ("ca.pem", root.pem),
+        ("server.pem", own.chain_pem + own.key_pem),
+        ("password", "00112233445566778899aabbccddeeff"),
+        ("short.toml", "[[step]]\nwait_for = { online = true }\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # The product of this PICS knows older cipher suites only.
+    tls.set_ciphers("ALL:@SECLEVEL=0")
+    tls.load_cert_chain(tmp_path / "server.pem")
+    what = {
+        "play": (str(tmp_path / "short.toml"), "--id", "CW 1"),
+        "fleet": ("--count", "2", "--behaviour", "nobody", "--for", "3"),
+    }
+    async with central_system(tls) as csms:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "chargewright.cli.main", "station", command, *what[command]),
+            *("--csms", csms.url, "--pics", "koolsign_kcap7pg_cl5g", "--json", "--dialect", "boot-on-reconnect"),
+            *("--ca", str(tmp_path / "ca.pem"), "--password-file", str(tmp_path / "password")),
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err
+        assert json.loads(out)
+        assert csms.authorizations and all((given or "").startswith("Basic ") for given in csms.authorizations)
 
 
 def test_what_comes_along_is_listed() -> None:

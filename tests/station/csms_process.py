@@ -1,6 +1,7 @@
 """A central system of the `ocpp` library on a free port, for stations that run as processes."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -67,7 +68,7 @@ class Watched:
 
 
 @asynccontextmanager
-async def central_system() -> AsyncIterator[Watched]:
+async def central_system(tls: ssl.SSLContext | None = None) -> AsyncIterator[Watched]:
     watched = Watched()
 
     async def accept(connection: ServerConnection) -> None:
@@ -78,6 +79,6 @@ async def central_system() -> AsyncIterator[Watched]:
         except ConnectionClosed as closed:
             watched.close_codes.append(None if closed.rcvd is None else closed.rcvd.code)
 
-    async with serve(accept, "127.0.0.1", 0, subprotocols=[Subprotocol("ocpp1.6")]) as server:
-        watched.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ocpp"
+    async with serve(accept, "127.0.0.1", 0, subprotocols=[Subprotocol("ocpp1.6")], ssl=tls) as server:
+        watched.url = f"{'ws' if tls is None else 'wss'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/ocpp"
         yield watched

@@ -21,7 +21,8 @@ from chargewright.csms.storage.tables import metadata
 from chargewright.simulation import simulate
 from chargewright.station.behaviour import Arrivals, Behaviour, Charging, Connect, Failures
 from chargewright.station.database import StationDatabase
-from chargewright.station.fleet import Fleet, FleetPlan, FleetResult, identities, key_of, places
+from chargewright.station.fleet import Fleet, FleetResult
+from chargewright.station.fleet_plan import FleetPlan, identities, key_of, places
 from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
 from chargewright.station.running import product_from
 from chargewright.transport.loopback import LoopbackNetwork
@@ -145,13 +146,6 @@ def test_nobody_comes_in_hours_without_arrivals_and_stations_come_one_after_anot
     assert lived.result.visits == 0 and lived.result.transactions_started == 0
     assert [(figures.stations, figures.connected) for figures in counts] == [(3, 3), (COUNT, COUNT)]
     assert counts[0].messages_per_second > 1 and counts[1].charging == counts[1].queued == counts[1].completed == 0
-
-
-def test_a_station_s_key_is_its_own_and_legal() -> None:
-    keys = {key_of(identity, MASTER_KEY) for identity in identities("CW-F-", 100)}
-    assert len(keys) == 100
-    assert all(len(bytes.fromhex(key)) == 20 for key in keys)
-    assert key_of("CW-F-00001", MASTER_KEY) != key_of("CW-F-00001", MASTER_KEY + b"!")
 
 
 class FillingDisk(FullDisk):

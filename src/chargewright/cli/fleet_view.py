@@ -57,7 +57,7 @@ def table(figures: FleetFigures) -> Table:
         "messages": f"{figures.messages:,}",
         "messages per second": f"{figures.messages_per_second:,.0f}",
         "answers p50 / p99": f"{_time(figures.p50_seconds)} / {_time(figures.p99_seconds)}",
-        "transaction messages queued": f"{figures.queued:,}",
+        "messages queued": f"{figures.queued:,}",
     }
     drawn = Table(title=f"fleet, {figures.seconds:,.0f} s", show_header=False)
     for name, value in rows.items():
@@ -77,6 +77,8 @@ def summary(result: FleetResult) -> str:
         f"{result.visits:,} visits, {result.turned_away:,} found no free connector; {result.network_drops:,} network "
         f"drops, {result.power_cuts:,} power cuts; seed {result.seed}",
     ]
+    if result.hindrance is not None:
+        lines.append(f"not accepted: {result.hindrance}")
     return "\n".join(lines)
 
 

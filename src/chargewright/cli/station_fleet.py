@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from chargewright.cli.extras import needs
-from chargewright.cli.station_options import Control, ControlTokenFile, HardwareDelay, Timing, TimingChoice
+from chargewright.cli.station_options import (
+    Ca,
+    Control,
+    ControlTokenFile,
+    Dialect,
+    HardwareDelay,
+    SecureCsms,
+    SecurityProfile,
+    Timing,
+    TimingChoice,
+)
 from chargewright.errors import ConfigurationError
 
 __all__ = ["fleet"]
@@ -56,12 +66,16 @@ def fleet(
     password_file: _PasswordFile = None,
     master_key_env: _MasterEnv = None,
     master_key_file: _MasterFile = None,
+    secure_csms: SecureCsms = None,
+    security_profile: SecurityProfile = None,
+    ca: Ca = None,
     write_seed: _WriteSeed = None,
     seed: _Seed = None,
     speed: _Speed = 1.0,
     json: _Json = False,
     log_level: _LogLevel = "error",
     transport: _Transport = "picows",
+    dialect: Dialect = None,
     timing: Timing = TimingChoice.FAST,
     hardware_delay: HardwareDelay = None,
     control: Control = None,
@@ -112,6 +126,10 @@ def fleet(
             for_seconds=for_seconds,
             drain_seconds=drain,
             transport=transport,
+            secure_csms_url=secure_csms,
+            security_profile=security_profile,
+            ca=ca,
+            dialects=tuple(dialect or ()),
             timing=timing.value,
             hardware_delays=tuple(hardware_delay or ()),
             control=control,

@@ -1,8 +1,6 @@
 """Thousands of stations in one process, on one file of memory, with their drivers and their accidents."""
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final
@@ -11,21 +9,19 @@ import msgspec
 
 from chargewright.clock import Clock
 from chargewright.protocol.v16.core import ChargePointErrorCode
-from chargewright.station.behaviour import Behaviour
 from chargewright.station.database import StationDatabase, StationStoreError
 from chargewright.station.ev.driver import Hands
 from chargewright.station.ev.visitors import Visitors
-from chargewright.station.hardware.simulated_parts import NO_DELAYS, HardwareDelays
-from chargewright.station.product import Product
+from chargewright.station.fleet_plan import FleetPlan, identities, places
+from chargewright.station.hindrances import Hindrances
 from chargewright.station.store import StationStore
 from chargewright.station.tally import Histogram, Tally
 from chargewright.station.transaction import RUNNING, TransactionState
-from chargewright.station.upkeep import MemoryShelf, Shelf
 from chargewright.station.virtual import VirtualStation
 from chargewright.transport.choice import Connect
 from chargewright.transport.reconnect import BackOff, back_off_seconds
 
-__all__ = ["Fleet", "FleetFigures", "FleetPlan", "FleetResult", "identities", "key_of", "places"]
+__all__ = ["Fleet", "FleetFigures", "FleetResult"]
 
 BACK_OFF: Final = BackOff()
 SECONDS_PER_HOUR: Final = 3600.0
@@ -34,31 +30,12 @@ SECONDS_PER_DAY: Final = 86_400.0
 FAREWELL_SECONDS: Final = 30.0
 # So many stations say goodbye at the same time.
 GOODBYES_AT_ONCE: Final = 500
-# Firmware images of stations without a disk: thousands of them share the memory of one process.
-IMAGE_BYTES: Final = 1024 * 1024
 FAULTS: Final = (
     ChargePointErrorCode.GROUND_FAILURE,
     ChargePointErrorCode.OVER_CURRENT_FAILURE,
     ChargePointErrorCode.HIGH_TEMPERATURE,
     ChargePointErrorCode.POWER_SWITCH_FAILURE,
 )
-
-
-class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`products` take turns; `password_of(identity)` is None where none is sent. `speed` divides battery sizes, waiting
-    times and the times between accidents; power, clock and meters stay physical. `shelf_of(identity)` is where firmware
-    images lie."""
-
-    count: int
-    products: tuple[Product, ...]
-    csms_url: str
-    behaviour: Behaviour
-    prefix: str = "CW-F-"
-    seed: int = 0
-    speed: float = 1.0
-    password_of: Callable[[str], bytes | None] = lambda identity: None
-    delays: HardwareDelays = NO_DELAYS
-    shelf_of: Callable[[str], Shelf] = lambda identity: MemoryShelf(IMAGE_BYTES)
 
 
 class FleetFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,13 +60,15 @@ class FleetResult(msgspec.Struct, frozen=True, kw_only=True):
     StopTransaction and critical security events that became durable in this run, or were left by an earlier one) each
     is `answered`, or is `waiting` on disk for the next run, or is `lost`: given up after TransactionMessageAttempts
     CALLERRORs, or not accounted for at all. Where the memory is thrown away, what waits is lost, too.
-    `transactions_completed` are those whose StopTransaction was answered; `transactions_running` are still open at the
-    end. `turned_away` found no free connector. Answer times are those of the stations' CALLs, in milliseconds;
-    `commits` those of the memory.
+    `hindrance` says of the stations that were not accepted how many there are, and the most frequent reason with its
+    count; None where all were. `transactions_completed` are those whose StopTransaction was answered;
+    `transactions_running` are still open at the end. `turned_away` found no free connector. Answer times are those of
+    the stations' CALLs, in milliseconds; `commits` those of the memory.
     """
 
     stations: int
     accepted: int
+    hindrance: str | None
     transactions_started: int
     transactions_completed: int
     transactions_running: int
@@ -110,21 +89,6 @@ class FleetResult(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
 
 
-def identities(prefix: str, count: int) -> list[str]:
-    """`CW-F-00001` and so on."""
-    return [f"{prefix}{number:05d}" for number in range(1, count + 1)]
-
-
-def places(count: int, products: tuple[Product, ...]) -> int:
-    """How many connectors so many stations can have at most, when `products` take turns."""
-    return count * max(len(product.outlets) for product in products)
-
-
-def key_of(identity: str, master_key: bytes) -> str:
-    """The AuthorizationKey of a station, 40 hexadecimal digits that only `master_key` can tell (HMAC-SHA-256)."""
-    return hmac.new(master_key, identity.encode(), hashlib.sha256).hexdigest()[:40]
-
-
 class Fleet:
     """Made inside the running event loop; `database` is shared by all stations and belongs to the caller.
 
@@ -139,7 +103,7 @@ class Fleet:
         self.power_cuts = 0
         self.stations: list[VirtualStation] = []
         self._database = database
-        self._connect = connect
+        self._hindrances = Hindrances(connect)
         self._clock = clock
         # One stream of dice for all stations; a stream of its own would be 2.5 KiB for each.
         self._dice = Random(f"{plan.seed} stations")
@@ -271,11 +235,12 @@ class Fleet:
             plan.csms_url,
             product,
             store,
-            connect=self._connect,
+            connect=self._hindrances.connect,
             clock=self._clock,
             random=self._dice,
             delay_seconds=_delay_seconds,
-            password=plan.password_of(identity),
+            provisioning=plan.provisioning_of(identity),
+            spoken=plan.spoken,
             tally=self.tally,
             delays=plan.delays,
             shelf=plan.shelf_of(identity),
@@ -375,9 +340,19 @@ class Fleet:
         if not is_memory_kept:
             lost, waiting = lost + waiting, 0
         p50, p99 = tally.answer_times.percentile(0.5), tally.answer_times.percentile(0.99)
+        others = [
+            identity
+            for identity, virtual in zip(
+                identities(self.plan.prefix, self.plan.count),
+                self.stations,
+                strict=False,  # not all may be on yet
+            )
+            if not virtual.station.was_accepted
+        ]
         return FleetResult(
             stations=self.plan.count,
-            accepted=sum(virtual.station.was_accepted for virtual in self.stations),
+            accepted=len(self.stations) - len(others),
+            hindrance=self._hindrances.most_frequent(others),
             transactions_started=tally.starts,
             transactions_completed=tally.stopped,
             transactions_running=running,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from chargewright.station.fleet import Fleet, identities
+from chargewright.station.fleet import Fleet
+from chargewright.station.fleet_plan import identities
 from chargewright.station.hands import StationHands
 from chargewright.station.station_state import StationState, station_state
 

@@ -19,10 +19,13 @@ from chargewright.clock import SystemClock
 from chargewright.errors import ChargewrightError, ConfigurationError
 from chargewright.station.behaviour import load_behaviour
 from chargewright.station.database import StationDatabase, StationStoreError
-from chargewright.station.fleet import Fleet, FleetFigures, FleetPlan, FleetResult, identities, key_of, places
+from chargewright.station.dialect import dialects
+from chargewright.station.fleet import Fleet, FleetFigures, FleetResult
+from chargewright.station.fleet_plan import FleetPlan, identities, key_of, places
 from chargewright.station.hardware.simulated_parts import delays_from
 from chargewright.station.log import configure_log
 from chargewright.station.product import Product
+from chargewright.station.provisioning import provisioning_from
 from chargewright.station.running import product_from
 from chargewright.station.upkeep import DiskShelf
 from chargewright.station.virtual import image_path
@@ -46,8 +49,8 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 class FleetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a fleet process needs. `data` None: a directory that is removed at the end. `authorization_key` is one for
-    all stations, `master_key` one from which each has its own. Secrets never show in an error. `timing`,
-    `hardware_delays`, `control` and `control_token_file` are as in `RunSettings`."""
+    all stations, `master_key` one from which each has its own. Secrets never show in an error. All that
+    is not told here is as in `RunSettings`."""
 
     count: int
     pics: tuple[str, ...]
@@ -62,6 +65,10 @@ class FleetSettings(msgspec.Struct, frozen=True, kw_only=True):
     for_seconds: float | None = None
     drain_seconds: float = 60.0
     transport: str = "picows"
+    secure_csms_url: str | None = None
+    security_profile: int | None = None
+    ca: Path | None = None
+    dialects: tuple[str, ...] = ()
     timing: Literal["fast", "certificate"] = "fast"
     hardware_delays: tuple[str, ...] = ()
     control: str | None = None
@@ -104,9 +111,11 @@ def write_seed(settings: FleetSettings, path: Path) -> None:
     """
     _check(settings)
     lines = [f"# The stations of a fleet of {settings.count}, and the id tags of its drivers.\n"]
+    is_secure = settings.csms_url.lower().startswith("wss://")
+    profile = settings.security_profile or (2 if is_secure else 1)
     for identity in identities(settings.prefix, settings.count):
         key = settings.authorization_key_of(identity)
-        access = "security_profile = 0" if key is None else f'password = "{key}"'
+        access = "security_profile = 0" if key is None else f'password = "{key}"\nsecurity_profile = {profile}'
         lines.append(f'[[station]]\nidentity = "{identity}"\n{access}\n')
     for id_tag in load_behaviour(settings.behaviour).id_tags(places(settings.count, _products(settings))):
         lines.append(f"[[id_tag]]\nid_tag = {msgspec.json.encode(id_tag).decode()}\n")
@@ -156,8 +165,7 @@ def run_fleet(
         sys.stderr.write(f"chargewright station: {result.lost} messages or transactions were lost{thrown}\n")
         return 1
     if not result.accepted:
-        url = settings.csms_url
-        sys.stderr.write(f"chargewright station: {url} accepted no station; --log-level warning says why\n")
+        sys.stderr.write(f"chargewright station: {settings.csms_url} accepted no station: {result.hindrance}\n")
         return 5
     return 0
 
@@ -174,6 +182,9 @@ def _check(settings: FleetSettings) -> None:
         raise ConfigurationError("--for", "", settings.for_seconds, "a number of seconds above 0")
     if not 0 < settings.drain_seconds < math.inf:
         raise ConfigurationError("--drain", "", settings.drain_seconds, "a number of seconds above 0")
+    if settings.security_profile not in (None, 0, 1, 2):
+        expected = "0, 1 or 2: the stations of a fleet have no certificates of their own"
+        raise ConfigurationError("--security-profile", "", settings.security_profile, expected)
     if settings.control is not None and settings.data is None and settings.control_token_file is None:
         expected = "also --data, where its token will be, or --control-token-file with a token of yours"
         raise ConfigurationError("--control", "", settings.control, expected)
@@ -196,6 +207,13 @@ def _plan(settings: FleetSettings) -> FleetPlan:
         seed=settings.seed,
         speed=settings.speed,
         password_of=settings.password_of,
+        provisioning=provisioning_from(
+            settings.csms_url,
+            secure_url=settings.secure_csms_url,
+            profile=settings.security_profile,
+            ca=settings.ca,
+        ),
+        spoken=dialects(settings.dialects),
         delays=delays_from(settings.hardware_delays),
     )
 
