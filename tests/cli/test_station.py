@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import resource
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -125,3 +126,38 @@ async def test_alone_it_shows_its_help() -> None:
     out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     assert b"run" in out and b"Usage" in out
+
+
+async def test_a_disk_that_was_full_for_a_moment_wedges_no_station(tmp_path: Path) -> None:
+    async def do(*arguments: str) -> str:
+        process = await station(*arguments, "--data", str(tmp_path))
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err
+        return out.decode()
+
+    async with central_system() as csms:
+        running = await station(
+            *("run", "minimal", "--csms", csms.url, "--id", "A", "--data", str(tmp_path), "--driver", "none"),
+            *("--control", "127.0.0.1:0", "--log-level", "error", "--json"),
+        )
+        try:
+            await csms.expect("StatusNotification")
+            await do("do", "A", "plug-in", "--connector", "1")
+            written = (tmp_path / "A.sqlite3-wal").stat().st_size
+            # No file of that process may grow now; Python ignores the signal that comes with it.
+            resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (written, resource.RLIM_INFINITY))
+            await do("do", "A", "present-tag", "--id-tag", "ALICE")
+            assert running.stderr is not None
+            while b"does the disk have room" not in (line := await asyncio.wait_for(running.stderr.readline(), 60)):
+                assert line
+            resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            state = json.loads(await do("show", "A", "--json"))
+            assert [connector["has_transaction"] for connector in state["connectors"]] == [False]
+            await do("do", "A", "present-tag", "--id-tag", "BOB")
+            assert (await csms.expect("StartTransaction"))["id_tag"] == "BOB"
+        finally:
+            running.send_signal(signal.SIGTERM)
+            out, err = await asyncio.wait_for(running.communicate(), 60)
+        assert running.returncode == 0, err
+        assert json.loads(out)["transactions_completed"] == 1
+        assert (await csms.expect("StopTransaction"))["id_tag"] == "BOB"

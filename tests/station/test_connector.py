@@ -456,7 +456,7 @@ def test_a_start_that_the_disk_does_not_take_is_none_and_may_be_tried_again() ->
             subject.connector.authorize(ALICE)
         disk.is_full = False
         assert subject.bench.store.meta("begun", "no") == "no"
-        assert subject.connector.transaction_key is None
+        assert subject.connector.transaction_key is None and subject.connector.waiting_user is None
         assert not subject.hardware.is_closed and subject.hardware.lock is not None
         assert not subject.hardware.lock.is_locked, "whoever gives up can take the cable"
         subject.log.on_start = lambda: None

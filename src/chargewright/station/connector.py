@@ -334,7 +334,8 @@ class Connector:
             self._info = None
             self._path.offer(self._limit)
         except StationStoreError:
-            self._cable.let_go()  # Whoever tries again locks it again.
+            self._waiting = None  # Whoever shows the tag again tries again, and locks the cable again.
+            self._cable.let_go()
             raise
         finally:
             self._is_switching = False
