@@ -63,7 +63,7 @@ async def test_a_charge_by_hand_from_other_processes(tmp_path: Path) -> None:
             held = await invoke("do", "CW 1", "unplug", "--connector", "1", "--side", "station", *where)
             assert held.exit_code == 1 and "CW 1, connector 1: unplug is not possible" in held.stderr
             wrong = await invoke("do", "CW 1", "change-vehicle", "--connector", "1", "--phases", "7", *where)
-            assert wrong.exit_code == 2 and "phases: 7 is not right; expected int <= 3" in wrong.stderr
+            assert wrong.exit_code == 2 and "phases: 7 is not right; expected a whole number, at most 3" in wrong.stderr
             assert (await invoke("do", "CW 1", "unplug", "--connector", "9", *where)).exit_code == 4
             other = await invoke("show", "CW 2", "--url", told["url"], **{TOKEN_VARIABLE: told["token"]})
             assert other.exit_code == 4 and "there are: CW 1" in other.stderr

@@ -74,10 +74,10 @@ def test_a_file_that_is_not_there_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"\xff", "UTF-8"),
-        (b"product_type = ", "a TOML file"),
-        (b"a = 1\na = 2", "a TOML file"),
-        (b"a = " + b"[" * 5000, "a TOML file"),
+        (b"\xff", "is no text in UTF-8: "),
+        (b"product_type = ", "is no TOML file: "),
+        (b"a = 1\na = 2", "is no TOML file: "),
+        (b"a = " + b"[" * 5000, "is no TOML file: "),
         (b"", "one of Charging Station, Charging Station Management System"),
         (b'product_type = "Toaster"', "one of Charging Station, Charging Station Management System"),
         (b"product_type = [1]", "one of Charging Station, Charging Station Management System"),
@@ -87,7 +87,7 @@ def test_what_is_no_pics_is_refused(content: bytes, expected: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         loads(content, FILE)
     assert error.value.where == FILE
-    assert error.value.expected == expected
+    assert error.value.expected.startswith(expected)
 
 
 @dataclass
@@ -110,8 +110,8 @@ REFUSALS = [
     Refusal('"ORS-1" = 30', '"ORS-1" = -1', "ORS-1", -1, "a whole number, 0 or more"),
     Refusal('"ORS-1" = 30', '"ORS-1" = true', "ORS-1", True, "a whole number, 0 or more"),
     Refusal('"ORS-1" = 30', '"ORS-1" = 30\n"ORS-17" = 1', "ORS-17", 1, "no such row; known here: ORS-1, ORS-2"),
-    Refusal("[settings]", "[setting]\n[settings]", "setting", {}, "no such row; known here: certificate"),
-    Refusal('"C-01" = "Yes"\n', "", "C-01", None, "one of Yes, No; the row is missing"),
+    Refusal("[settings]", "[setting]\n[settings]", "setting", None, "no such section; known here: certificate"),
+    Refusal('"C-01" = "Yes"\n', "", "C-01", None, "one of Yes, No"),
     Refusal('"Core" = "Pass"', '"Core" = "Passed"', "profiles.Core", "Passed", "Pass, Supported, Not Tested"),
     Refusal('type = "cType1"', 'type = "Type1"', "connectors.1.type", "Type1", "cType1"),
     Refusal('phases = "1&3"', 'phases = "3&1"', "connectors.1.phases", "3&1", "1&3"),
@@ -154,7 +154,7 @@ def test_a_wrong_row_is_refused_with_file_row_value_and_what_would_be_right(refu
         load_edited("koolsign_kcap7pg_cl5g", (refusal.old, refusal.new))
     assert (error.value.where, error.value.key, error.value.value) == (FILE, refusal.row, refusal.value)
     assert refusal.expected in error.value.expected
-    for part in (FILE, refusal.row, repr(refusal.value), refusal.expected):
+    for part in (FILE, refusal.row, "" if refusal.value is None else repr(refusal.value), refusal.expected):
         assert part in str(error.value)
 
 

@@ -39,20 +39,20 @@ def test_a_pattern_makes_as_many_tags_as_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("content", "field", "value", "expected"),
     [
-        ("[arrivals]\nper_hour = [1, 2]", "arrivals.per_hour", [1, 2], "length"),
-        ("[arrivals]\nper_hour = [" + "1," * 23 + "-1]", "arrivals.per_hour[23]", -1, ">= 0.0"),
-        ("[charging]\nac_phases = [4]", "charging.ac_phases[0]", 4, "<= 3"),
-        ("[charging]\narrival_soc = [0.5, 1.5]", "charging.arrival_soc[1]", 1.5, "<= 1.0"),
+        ("[arrivals]\nper_hour = [1, 2]", "arrivals.per_hour", [1, 2], "a list of at least 24 items"),
+        ("[arrivals]\nper_hour = [" + "1," * 23 + "-1]", "arrivals.per_hour[23]", -1, "a number, 0 or more"),
+        ("[charging]\nac_phases = [4]", "charging.ac_phases[0]", 4, "a whole number, at most 3"),
+        ("[charging]\narrival_soc = [0.5, 1.5]", "charging.arrival_soc[1]", 1.5, "a number, at most 1"),
         ("[charging]\nstay_minutes = [9, 3]", "charging.stay_minutes", [9.0, 3.0], "smaller one first"),
         ("[charging]\nstay = 3", "charging.stay", 3, "one of stay_minutes"),
         ("[weather]\nrain = 1", "weather", {"rain": 1}, "one of arrivals"),
-        ("[drivers]\ntag_first_share = 'half'", "drivers.tag_first_share", "half", "float"),
+        ("[drivers]\ntag_first_share = 'half'", "drivers.tag_first_share", "half", "a number, not a text"),
         ("[drivers]\nid_tags = ['A', 'a']", "drivers.id_tags", "a", "letter case"),
         ("[drivers]\nid_tag_pattern = 'A'", "drivers.id_tag_pattern", "A", "one run of"),
         ("[drivers]\nid_tag_pattern = '#'\nid_tag_count = 10", "drivers.id_tag_count", 10, "at most 9"),
         ('[drivers]\nid_tags = ["B\\t"]', "drivers.id_tags[0]", "B\t", "printable ASCII"),
         ('[drivers]\nid_tag_pattern = "\\u0007#"', "drivers.id_tag_pattern", "\x07#", "printable ASCII"),
-        ("[connect]\nstations_per_second = 0", "connect.stations_per_second", 0, "> 0.0"),
+        ("[connect]\nstations_per_second = 0", "connect.stations_per_second", 0, "a number, more than 0"),
     ],
 )
 def test_a_wrong_file_is_refused_with_file_field_and_value(

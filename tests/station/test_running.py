@@ -218,7 +218,7 @@ def test_what_is_left_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ('"HFS-10" = "Single"', '"HFS-10" = "Two"', "HFS-10: 'Two' is not right; expected one of None, Single"),
         ('"HFS-8" = 1', '"HFS-8" = 3', "HFS-8: 3 is not right; expected 1, the number of [[connectors]]"),
-        ("meter_type", "# meter_type", "assumed.meter_type: None is not right; expected a text of 1 to 25 characters"),
+        ("meter_type", "# meter_type", "assumed.meter_type is missing; expected a text of 1 to 25 characters"),
         ('"ORS-1" = 20', '"ORS-1" = 0', "ORS-1: 0 is not right; expected 1 to 2147483647"),
         (
             "rated_power_w = ",
@@ -231,7 +231,7 @@ def test_what_is_left_is_told(capsys: pytest.CaptureFixture[str]) -> None:
             "assumed.limits.Nonsense: 1 is not right; expected one of",
         ),
         ('"C-01"', '"C-99"', "C-99: 'No' is not right; expected no such row"),
-        ("[core]", "[core", "is not right; expected a TOML file"),
+        ("[core]", "[core", ": is no TOML file: "),
     ],
 )
 def test_a_pics_with_a_mistake_is_refused_with_the_file_the_row_and_what_would_be_right(

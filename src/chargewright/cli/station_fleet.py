@@ -141,7 +141,7 @@ def fleet(
             typer.echo(f"{write_seed}: {count} stations; chargewright serve --seed {write_seed}", err=True)
             raise typer.Exit(0)
         if csms is None:
-            raise ConfigurationError("--csms", "", "", "the URL of a central system, such as ws://127.0.0.1:9000")
+            raise ConfigurationError("--csms", "", None, "the URL of a central system, such as ws://127.0.0.1:9000")
     except ConfigurationError as error:
         typer.echo(f"chargewright station: {error}", err=True)
         raise typer.Exit(2) from error

@@ -82,9 +82,9 @@ def play(
         return
     try:
         if scenario is None:
-            raise ConfigurationError("SCENARIO", "", "", f"a file or one of {', '.join(names())}")
+            raise ConfigurationError("SCENARIO", "", None, f"a file or one of {', '.join(names())}")
         if not csms:
-            raise ConfigurationError("--csms", "", "", "the URL of the central system, such as ws://127.0.0.1:9000")
+            raise ConfigurationError("--csms", "", None, "the URL of the central system, such as ws://127.0.0.1:9000")
         if log_level.lower() not in ("debug", "info", "warning", "error"):
             raise ConfigurationError("--log-level", "", log_level, "debug, info, warning or error")
         password = password_from(password_env, password_file)

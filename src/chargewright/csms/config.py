@@ -16,7 +16,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from chargewright.errors import ConfigurationError
+from chargewright.errors import ConfigurationError, ConfigurationProblem
+from chargewright.wording import in_plain_words
 
 __all__ = ["ENVIRONMENT_PREFIX", "HIDDEN", "Settings", "load_settings", "split_address", "unknown_variables"]
 
@@ -272,10 +273,10 @@ class Settings(BaseSettings):
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Host and port of `host:port` or `[v6]:port`; raises `ValueError` naming the text when it is neither."""
+    """Host and port of `host:port` or `[v6]:port`; raises `ValueError` saying what would be right."""
     host, colon, port = address.rpartition(":")
     if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ValueError(f"{address!r} is not host:port with a port from 0 to 65535")
+        raise ValueError("HOST:PORT with a port from 0 to 65535, or off")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
@@ -309,19 +310,27 @@ def load_settings(arguments: Mapping[str, Any], config: Path | None = None) -> S
     try:
         return Source(**given)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(str(config), "", str(error), "a TOML file") from error
+        raise ConfigurationProblem(str(config), "", f"is no TOML file: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         if not first["loc"]:
             # Several settings that do not go together.
-            raise ConfigurationError(str(config or "settings"), "", "what is set", _expected(first)) from error
+            raise ConfigurationProblem(str(config or "settings"), "", f"expected {_expected(first)}") from error
         key = ".".join(str(part) for part in first["loc"])
         where = f"--{key.replace('_', '-')}" if key in given else f"{config or ''} or {ENVIRONMENT_PREFIX}{key.upper()}"
-        raise ConfigurationError(where.removeprefix(" or "), "", _shown(first), _expected(first)) from error
+        where = where.removeprefix(" or ")
+        if first["type"] == "extra_forbidden":  # possibly a secret under a misspelt name: its value is not told
+            raise ConfigurationProblem(str(config or "settings"), key, _no_setting(key)) from error
+        raise ConfigurationError(where, "", _shown(first), _expected(first)) from error
+
+
+def _no_setting(key: str) -> str:
+    nearest = difflib.get_close_matches(key, Settings.model_fields, n=1, cutoff=_NEAR)
+    return "there is no such setting" + (f"; is {nearest[0]} meant?" if nearest else "")
 
 
 def _expected(error: ErrorDetails) -> str:
-    return error["msg"].removeprefix("Value error, ")
+    return in_plain_words(error["msg"])
 
 
 def _shown(error: ErrorDetails) -> object:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from chargewright.csms.config import Settings
-from chargewright.errors import ConfigurationError
+from chargewright.errors import ConfigurationError, ConfigurationProblem
 from chargewright.transport.basic_auth import hash_credential, verify_credential
 
 __all__ = ["CredentialKeeper"]
@@ -57,7 +57,7 @@ def _key_in_file(path: Path, entropy: Callable[[int], bytes]) -> bytes:
             os.fsync(file.fileno())
         return key
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(str(path), "", str(error), "a file that this process can make and read") from error
+        raise ConfigurationProblem(str(path), "", f"this process cannot make and read it: {error}") from error
 
 
 def _key(text: str, where: str) -> bytes:

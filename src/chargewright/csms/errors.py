@@ -34,4 +34,6 @@ class InvalidValue(ChargewrightError):
         self.expected = expected
 
     def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.field}: expected {self.expected}"
         return f"{self.field}: {self.value!r} is not right; expected {self.expected}"

@@ -26,9 +26,10 @@ from pydantic_core import ErrorDetails
 from chargewright.csms.directory import Directory
 from chargewright.csms.instants import microseconds
 from chargewright.csms.storage.base import IdTagRow, StationRow, Storage
-from chargewright.errors import ConfigurationError
+from chargewright.errors import ConfigurationError, ConfigurationProblem
 from chargewright.transport.basic_auth import is_authorization_key, password_from_key
 from chargewright.transport.identity import is_identity
+from chargewright.wording import in_plain_words
 
 __all__ = ["IdTagSeed", "Seed", "SeedMistakes", "StationSeed", "apply_seed", "read_seed", "stations_with"]
 
@@ -149,8 +150,10 @@ def read_seed(path: Path) -> Seed:
     mistakes at once (`SeedMistakes`)."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(str(path), "", str(error), "a readable TOML file") from error
+    except OSError as error:
+        raise ConfigurationProblem(str(path), "", f"cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationProblem(str(path), "", f"is no TOML file: {error}") from error
     doubles = [
         *_doubles(path, document, "station", "identity", str),
         *_doubles(path, document, "id_tag", "id_tag", str.casefold),
@@ -167,16 +170,24 @@ def read_seed(path: Path) -> Seed:
 
 def _explain(path: Path, document: Mapping[str, Any], mistake: ErrorDetails) -> ConfigurationError:
     location = mistake["loc"]
-    value = _HIDDEN if mistake["type"] == "extra_forbidden" else mistake["input"]  # a password under a misspelt name
     table, key, name = str(location[0]), ".".join(str(part) for part in location[2:]), ""
     if len(location) > 1 and isinstance(location[1], int):
         entry = document[table][location[1]]
         label = entry.get("identity", entry.get("id_tag")) if isinstance(entry, dict) else None
         name = f" {label!r}" if label is not None else f" number {location[1] + 1}"
-    shown = _HIDDEN if key in _SECRET_KEYS else value
+    place, expected = f"[[{table}]]{name}", _expected(mistake)
+    if mistake["type"] == "extra_forbidden":
+        # What stands there is not told: it may be a password under a misspelt name.
+        unknown = f"{place} {key}" if key else place
+        return ConfigurationProblem(str(path), unknown, f"there is no such key; expected {expected}")
+    if mistake["type"] == "missing":
+        return ConfigurationProblem(str(path), place, f"expected {expected}, which is missing")
+    if not key and isinstance(mistake["input"], dict):
+        return ConfigurationProblem(str(path), place, f"expected {expected}")  # keys that do not go together
+    shown = _HIDDEN if key in _SECRET_KEYS else mistake["input"]
     if isinstance(shown, dict):
         shown = {field: _HIDDEN if field in _SECRET_KEYS else content for field, content in shown.items()}
-    return ConfigurationError(str(path), f"[[{table}]]{name} {key}".strip(), shown, _expected(mistake))
+    return ConfigurationError(str(path), f"{place} {key}".strip(), shown, expected)
 
 
 def _expected(error: ErrorDetails) -> str:
@@ -190,7 +201,7 @@ def _expected(error: ErrorDetails) -> str:
         return f"the key {location[-1]}"
     if error["type"] in {"tuple_type", "list_type"}:
         return f"a list of tables: [[{table}]], with two brackets"
-    return str(error["msg"]).removeprefix("Value error, ")
+    return in_plain_words(str(error["msg"]))
 
 
 def stations_with(seeds: Iterable[Seed], stations: Iterable[StationRow]) -> list[StationRow]:

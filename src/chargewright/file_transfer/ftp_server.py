@@ -135,7 +135,7 @@ class FtpFileServer:
 def _context(certificates: Sequence[CertificateFiles]) -> SSL.Context:
     """The same rules as `chargewright.tls.server`, for the library that pyftpdlib uses."""
     if not certificates:
-        raise ConfigurationError("FTPS", "", "none", "at least one certificate with its key")
+        raise ConfigurationError("FTPS", "", None, "at least one certificate with its key")
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_cipher_list(":".join(SUITES).encode())

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from chargewright.errors import ConfigurationError
+from chargewright.errors import ConfigurationError, ConfigurationProblem
 from chargewright.pics.consistency import check
 from chargewright.pics.model import CsmsPics
 from chargewright.pics.reading import name_odd_characters
@@ -53,9 +53,9 @@ def loads(content: bytes, where: str) -> Pics:
     try:
         table = tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
-        raise ConfigurationError(where, "", content[error.start : error.end], "UTF-8") from error
+        raise ConfigurationProblem(where, "", f"is no text in UTF-8: {error}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(where, "", str(error), "a TOML file") from error
+        raise ConfigurationProblem(where, "", f"is no TOML file: {error}") from error
     product_type = table.pop("product_type", None)
     kind = PRODUCT_TYPES.get(product_type) if isinstance(product_type, str) else None
     if kind is None:
@@ -72,13 +72,15 @@ def _struct(table: object, kind: typing.Any, where: str, name: str) -> typing.An
     for key, value in table.items():
         if key not in fields:
             known = ", ".join(fields)
+            if isinstance(value, dict | list):  # a whole section: too much to show
+                raise ConfigurationProblem(where, _row(name, key), f"no such section; known here: {known}")
             raise ConfigurationError(where, _row(name, key), value, f"no such row; known here: {known}")
     values = {}
     for key, field in fields.items():
         if key in table:
             values[field.name] = _convert(table[key], field.type, where, _row(name, key))
         elif field.required:
-            raise ConfigurationError(where, _row(name, key), None, f"{_describe(field.type)}; the row is missing")
+            raise ConfigurationError(where, _row(name, key), None, _describe(field.type))
     return kind(**values)
 
 

@@ -29,9 +29,10 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from chargewright.errors import ConfigurationError
+from chargewright.errors import ConfigurationError, ConfigurationProblem
 from chargewright.station.ev.driver import Habits
 from chargewright.station.id_tag import ID_TAG_EXPECTED, IdTag
+from chargewright.wording import in_plain_words
 
 __all__ = ["Arrivals", "Behaviour", "Charging", "Connect", "Drivers", "Failures", "behaviours", "load_behaviour"]
 
@@ -168,9 +169,9 @@ def _parse(content: bytes, where: str) -> Behaviour:
     try:
         table = tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
-        raise ConfigurationError(where, "", content[error.start : error.end], "UTF-8") from error
+        raise ConfigurationProblem(where, "", f"is no text in UTF-8: {error}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(where, "", str(error), "a TOML file") from error
+        raise ConfigurationProblem(where, "", f"is no TOML file: {error}") from error
     try:
         behaviour = msgspec.convert(table, Behaviour)
     except msgspec.ValidationError as error:
@@ -209,7 +210,7 @@ def _explained(where: str, table: dict[str, Any], message: str) -> Configuration
         field = f"{field}.{unknown[1]}".removeprefix(".")
         known = _known_fields(field)
         return ConfigurationError(where, field, _value_at(table, field), f"one of {', '.join(known)}")
-    expected = ID_TAG_EXPECTED if "matching regex" in expected else expected.removeprefix("Expected ").replace("`", "")
+    expected = ID_TAG_EXPECTED if "matching regex" in expected else in_plain_words(expected)
     return ConfigurationError(where, field, _value_at(table, field), expected)
 
 

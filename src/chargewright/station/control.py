@@ -28,6 +28,7 @@ from chargewright.station.control_serving import PROBLEM, ControlServer, Doorkee
 from chargewright.station.deeds import DEEDS, Deed, WrongField, read_deed, summary
 from chargewright.station.hands import HandRefused, StationHands
 from chargewright.station.station_state import StationState, without_measurements
+from chargewright.wording import in_plain_words
 
 __all__ = ["Control", "Notice", "control_file", "serving"]
 
@@ -297,7 +298,7 @@ def _install_errors(api: FastAPI) -> None:
     @api.exception_handler(RequestValidationError)
     async def _query(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{first['loc'][-1]}: {first['msg']}.")
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{first['loc'][-1]}: expected {in_plain_words(first['msg'])}.")
 
     @api.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

@@ -5,7 +5,6 @@ command of `chargewright station do` and its options. The first paragraph of a d
 reference page say.
 """
 
-import enum
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -15,6 +14,7 @@ import msgspec
 from chargewright.errors import ChargewrightError
 from chargewright.protocol.v16.core import ChargePointErrorCode
 from chargewright.station.id_tag import ID_TAG_EXPECTED, IdTag
+from chargewright.wording import choices_at, in_plain_words
 
 __all__ = [
     "DEEDS",
@@ -271,7 +271,7 @@ class WrongField(ChargewrightError):
 
     def __str__(self) -> str:
         if self.value is None:
-            return f"{self.field}: expected {self.expected}"
+            return f"{self.field} is missing; expected {self.expected}"
         return f"{self.field}: {self.value!r} is not right; expected {self.expected}"
 
 
@@ -304,22 +304,12 @@ def _wrong(kind: type, fields: Mapping[str, Any], sentence: str) -> WrongField:
     if named is not None and said.startswith("Object"):
         path = f"{path}.{named[1]}" if path else named[1]
         if "missing" in said:
-            return WrongField(path, None, "a value; it is missing")
+            return WrongField(path, None, "a value")
         known = ", ".join(field.encode_name for field in msgspec.structs.fields(kind)) or "none"
         return WrongField(path, _at(fields, path), f"no field of this name; known here: {known}")
     if path.endswith("id_tag"):
         return WrongField(path, _at(fields, path), ID_TAG_EXPECTED)
-    expected = said.removeprefix("Expected ").replace("`", "")
-    return WrongField(path, _at(fields, path), _choices(kind, path) or expected)
-
-
-def _choices(kind: type, path: str) -> str:
-    """The values of an enumeration, which msgspec does not list."""
-    for field in msgspec.structs.fields(kind):
-        values: Any = bare_type(field.type)
-        if field.encode_name == path and isinstance(values, enum.EnumMeta):
-            return "one of " + ", ".join(str(member.value) for member in list[Any](values))
-    return ""
+    return WrongField(path, _at(fields, path), in_plain_words(said, choices_at(kind, path)))
 
 
 def bare_type(kind: Any) -> Any:

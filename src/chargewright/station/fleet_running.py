@@ -192,7 +192,7 @@ def _check(settings: FleetSettings) -> None:
 
 def _products(settings: FleetSettings) -> tuple[Product, ...]:
     if not settings.pics:
-        raise ConfigurationError("--pics", "", "", "one name of a PICS or more, with commas between")
+        raise ConfigurationError("--pics", "", None, "one name of a PICS or more, with commas between")
     return tuple(product_from(name, timing=settings.timing) for name in settings.pics)
 
 

@@ -114,7 +114,7 @@ async def _living(
 ) -> AsyncIterator[StationHands]:
     pics = plan.pics or settings.pics
     if not pics:
-        raise ConfigurationError("--pics", "", "", f"a PICS for {name}, as the scenario names none")
+        raise ConfigurationError("--pics", "", None, f"a PICS for {name}, as the scenario names none")
     product = product_from(pics, timing=settings.timing)
     password = settings.password if not plan.password_env else password_of(plan.password_env, os.environ)
     _make(data)

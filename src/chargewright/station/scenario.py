@@ -25,7 +25,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from chargewright.errors import ConfigurationError
+from chargewright.errors import ConfigurationError, ConfigurationProblem
 from chargewright.protocol.v16.actions import ACTIONS
 from chargewright.protocol.v16.core import ChargePointStatus
 from chargewright.station.deeds import Deed, WrongField, checked, read_deed
@@ -135,9 +135,9 @@ def read_scenario(content: bytes, where: str, *, station_id: str = "") -> Scenar
     try:
         table = tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
-        raise ConfigurationError(where, "", content[error.start : error.end], "UTF-8") from error
+        raise ConfigurationProblem(where, "", f"is no text in UTF-8: {error}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(where, "", str(error), "a TOML file") from error
+        raise ConfigurationProblem(where, "", f"is no TOML file: {error}") from error
     for key, value in table.items():
         if key not in _TOP_KEYS:
             raise ConfigurationError(where, key, value, f"no key of this name; known here: {', '.join(_TOP_KEYS)}")
@@ -149,7 +149,7 @@ def read_scenario(content: bytes, where: str, *, station_id: str = "") -> Scenar
     stations = _stations(_tables(table, "station", where), where, station_id)
     steps = _tables(table, "step", where)
     if not steps:
-        raise ConfigurationError(where, "step", [], "at least one [[step]]")
+        raise ConfigurationError(where, "step", None, "at least one [[step]]")
     return Scenario(
         name=Path(where).name.removesuffix(".toml"),
         description=description,
@@ -178,7 +178,7 @@ def _stations(tables: list[dict[str, Any]], where: str, station_id: str) -> dict
             raise _configuration_error(where, place, error) from error
         identity = station_id or plan.id
         if not identity:
-            raise ConfigurationError(where, f"{place}: id", "", "an identity, here or by --id")
+            raise ConfigurationError(where, f"{place}: id", None, "an identity, here or by --id")
         if not is_identity(identity):
             raise ConfigurationError(
                 where, f"{place}: id", identity, "1 to 48 printable ASCII characters but / \\ ? # %"

@@ -74,7 +74,7 @@ def server_context(pairs: Sequence[CertificateFiles], now: datetime.datetime) ->
         if _read(files) != loaded.content:
             raise ConfigurationError(_CERTIFICATE, "", str(files.certificate), "a file that stays while it is read")
     if not kinds:
-        raise ConfigurationError(_CERTIFICATE, "", "none", "at least one certificate with its key")
+        raise ConfigurationError(_CERTIFICATE, "", None, "at least one certificate with its key")
     warnings += [
         f"there is no certificate for {kind} keys: stations that know only those suites cannot connect (A00.FR.317)"
         for kind in ("EC", "RSA")

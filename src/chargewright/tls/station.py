@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Final
 
-from chargewright.errors import ConfigurationError
+from chargewright.errors import ConfigurationError, ConfigurationProblem
 
 __all__ = ["station_context"]
 
@@ -33,7 +33,7 @@ def station_context(
     """
     unknown = [suite for suite in cipher_suites if suite not in _NAMES]
     if unknown or not cipher_suites:
-        raise ConfigurationError("cipher suites", "", unknown or "none", f"some of {', '.join(_NAMES)}")
+        raise ConfigurationError("cipher suites", "", unknown or None, f"some of {', '.join(_NAMES)}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(":".join(_NAMES[suite] for suite in cipher_suites))
@@ -42,7 +42,7 @@ def station_context(
     try:
         context.load_verify_locations(cadata=roots_pem)
     except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError("root certificates", "", "what is installed", f"PEM ({error})") from error
+        raise ConfigurationProblem("root certificates", "", f"those that are installed are no PEM: {error}") from error
     if certificate_pem:
         _load(context, certificate_pem, key_pem)
     return context
@@ -56,4 +56,4 @@ def _load(context: ssl.SSLContext, certificate_pem: str, key_pem: str) -> None:
         try:
             context.load_cert_chain(file.name)
         except (ssl.SSLError, OSError) as error:
-            raise ConfigurationError("station certificate", "", "(hidden)", f"what OpenSSL takes: {error}") from error
+            raise ConfigurationProblem("station certificate", "", f"OpenSSL does not take it: {error}") from error

@@ -99,7 +99,7 @@ async def test_details_are_those_that_help() -> None:
             "place": "query",
             "field": "number",
             "value": "x",
-            "expected": "a valid integer, unable to parse string as an integer",
+            "expected": "a whole number",
         }
         for path in ("/bug", "/refused", "/away"):
             text = (await client.get(path)).text

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from chargewright.csms.api.models import ID_TAG_PATTERN
 from chargewright.csms.errors import Conflict, InvalidValue, NotFound
 from chargewright.csms.storage.base import StorageError, StorageUnavailable
+from chargewright.wording import in_plain_words
 
 __all__ = ["PROBLEM", "RESPONSES", "Problem", "ProblemBody", "WrongPart", "install", "problem", "wrong"]
 
@@ -107,7 +108,7 @@ def wrong(place: str, field: str, value: Any, expected: str) -> dict[str, Any]:
     part: dict[str, Any] = {"place": place, "field": field}
     if field.rpartition(".")[2].lower() not in SECRET_FIELDS:
         part["value"] = _shown(value)
-    part["expected"] = expected.removeprefix("Expected ")
+    part["expected"] = expected
     return part
 
 
@@ -185,7 +186,7 @@ def _is_json(kind: str) -> bool:
 def _wrong_part(entry: Mapping[str, Any]) -> dict[str, Any]:
     place, *rest = entry["loc"]
     field = ".".join(str(part) for part in rest)
-    expected = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = in_plain_words(str(entry["msg"]))
     if entry["type"] == "extra_forbidden":
         # Possibly a secret under a misspelt name: its value is not repeated.
         return {"place": str(place), "field": field, "expected": "no field of this name"}

@@ -1,6 +1,7 @@
 """Local authorization lists: what is wanted of stations and groups, and how far stations are in step with it."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
@@ -20,6 +21,7 @@ from chargewright.csms.services.local_list_states import LocalListState
 from chargewright.csms.services.wanted_lists import ENTRIES_LIMIT, KIND, WantedEntry
 from chargewright.csms.storage.base import StationRow
 from chargewright.csms.storage.rows.charging import LocalListEntryRow, LocalListRow
+from chargewright.wording import in_plain_words
 
 __all__ = ["local_lists"]
 
@@ -297,7 +299,7 @@ async def _entries(request: Request, selection: str) -> tuple[str, Chunks]:
     try:
         document = _document.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidValue("", None, f"an object with `entries` ({error})") from None
+        raise InvalidValue("", None, f"an object with `entries` ({_told(error)})") from None
     entries = [_entry(one, number) for number, one in enumerate(document.entries)]
     return document.selection if "selection" not in request.query_params else selection, _chunks_of(entries)
 
@@ -341,7 +343,18 @@ def _read(line: bytearray | None, number: int) -> EntryIn:
     try:
         return _line.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidValue(f"entries.{number}", None, f"an entry as a JSON object on a line ({error})") from None
+        raise InvalidValue(f"entries.{number}", None, f"an entry as a JSON object on a line ({_told(error)})") from None
+
+
+def _told(error: Exception) -> str:
+    """Why it cannot be read, with the place that the library names."""
+    sentence, found, place = str(error).rpartition(" - at `$")
+    if not isinstance(error, msgspec.ValidationError):
+        return str(error)
+    said = sentence if found else str(error)
+    named = re.search("field `([^`]+)`", said)
+    path = ".".join(part for part in (place.strip("`.") if found else "", named[1] if named else "") if part)
+    return f"{path}: expected {in_plain_words(said)}" if path else f"expected {in_plain_words(said)}"
 
 
 def _entry(one: EntryIn, number: int) -> WantedEntry:

@@ -15,6 +15,7 @@ from chargewright.csms.storage.base import StationRow
 from chargewright.protocol.v16.actions import ACTIONS, Action, Role
 from chargewright.protocol.v16.base import Message
 from chargewright.protocol.v16.coding import DECODE_FAILURES, decode
+from chargewright.wording import choices_at, in_plain_words
 
 __all__ = ["COMMANDS", "InvalidCommand", "UnknownCommand", "check", "warnings_of"]
 
@@ -26,6 +27,7 @@ COMMANDS: Final[Mapping[str, Action]] = {
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _NAMED: Final = re.compile(r"field `([^`]+)`")
 _SHOWN_LENGTH: Final = 100
+_EXPECTED_LENGTH: Final = 2000
 
 
 class UnknownCommand(NotFound):
@@ -48,8 +50,8 @@ class InvalidCommand(InvalidValue):
         self.action = action
 
     def __str__(self) -> str:
-        found = "" if self.value is None else f", not {self.value!r}"
-        return f"{self.action}: {self.field or 'the payload'}: {self.expected}{found}"
+        found = "" if self.value is None else f"; it is {self.value!r}"
+        return f"{self.action}: {self.field or 'the payload'}: expected {self.expected}{found}"
 
 
 def check(action_name: str, payload: Any) -> Message:
@@ -67,11 +69,15 @@ def check(action_name: str, payload: Any) -> Message:
         sentence, found, place = str(failure).rpartition(" - at ")
         path = place.strip("`").removeprefix("$") if found else ""
         expected = sentence if found else str(failure)
+        if not isinstance(failure, msgspec.ValidationError):
+            raise InvalidCommand(action.name, "", None, f"JSON ({expected[:_SHOWN_LENGTH]})") from failure
         named = _NAMED.search(expected)
         if named is not None:
             path = f"{path}.{named[1]}"
         value = _value_at(payload, path)
-        raise InvalidCommand(action.name, path.removeprefix("."), value, expected[:200]) from failure
+        path = path.removeprefix(".")
+        words = in_plain_words(expected, choices_at(action.request, path))
+        raise InvalidCommand(action.name, path, value, words[:_EXPECTED_LENGTH]) from failure
 
 
 async def warnings_of(request: Message, station: StationRow, services: Services) -> list[str]:
