@@ -1,8 +1,8 @@
 """Metering: when readings are taken, and what of them is sent and kept (§3.16, §4.7)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -125,34 +125,36 @@ class Metering:
             return
         # First of all: a reading that is lost must not be the last one.
         self._sample_later(connector_id)
-        with self._commit(connector_id):
+
+        def take() -> None:
             reading = self._read(connector_id)
             context = ReadingContext.SAMPLE_PERIODIC
             sent = self._sent(connector_id, "MeterValuesSampledData", reading, context)
             kept = self.measured(connector_id, "StopTxnSampledData", reading, context)
             self._record(connector_id, key, sent, kept)
 
+        self._in_one_commit(connector_id, take)
+
     def _align(self, moment: datetime) -> None:
         # A timer may fire a rounding error early; the same moment must not come twice.
         self.start(after=moment)
         for connector_id in range(1, self._connectors + 1):
-            key = self._transaction_of(connector_id)
-            if key is None and not self._context.is_online():
-                # Nobody's bill: a long outage must not fill the queue with idle readings.
-                continue
-            with self._commit(connector_id):
-                reading = msgspec.structs.replace(self._read(connector_id), taken_at=moment)
-                sent = self._sent(connector_id, "MeterValuesAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
-                kept = self.measured(connector_id, "StopTxnAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
-                self._record(connector_id, key, sent, kept)
+            # Nobody's bill: a long outage must not fill the queue with idle readings.
+            if self._transaction_of(connector_id) is not None or self._context.is_online():
+                self._in_one_commit(connector_id, partial(self._take_aligned, connector_id, moment))
 
-    @contextmanager
-    def _commit(self, connector_id: int) -> Iterator[None]:
-        """One commit, in which the register is kept and the message queued; what cannot be written was never read."""
+    def _take_aligned(self, connector_id: int, moment: datetime) -> None:
+        reading = msgspec.structs.replace(self._read(connector_id), taken_at=moment)
+        sent = self._sent(connector_id, "MeterValuesAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
+        kept = self.measured(connector_id, "StopTxnAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
+        self._record(connector_id, self._transaction_of(connector_id), sent, kept)
+
+    def _in_one_commit(self, connector_id: int, take: Callable[[], None]) -> None:
+        """Keep the register and queue the message together; what cannot be written was never read."""
         last = self._last.copy()
         try:
             with self._context.store.atomically():
-                yield
+                take()
         except StationStoreError as error:
             # The energy of the interval that is lost is told with the next one.
             self._last = last

@@ -20,6 +20,8 @@ __all__ = ["OfflineQueue"]
 
 # After so many missing answers in a row the connection is given up: the peer, or the line, is half dead.
 TIME_OUTS_BEFORE_RECONNECT: Final = 3
+# A timer may fire a rounding error early; what is left of the wait must not make it turn on the spot.
+SHORTEST_WAIT_SECONDS: Final = 0.001
 # After what should not happen: a memory that takes nothing.
 RETRY_SECONDS: Final = 5.0
 
@@ -158,4 +160,4 @@ class OfflineQueue:
 
     def _wake_in(self, seconds: float) -> None:
         self.stop()
-        self._timer = self._context.call_later(seconds, self.wake)
+        self._timer = self._context.call_later(max(seconds, SHORTEST_WAIT_SECONDS), self.wake)
