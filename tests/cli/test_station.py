@@ -77,6 +77,26 @@ async def test_a_central_system_that_does_not_know_the_station(tmp_path: Path) -
     assert "HTTP 404" in err.decode() and "letter case" in err.decode() and "A was not accepted" in err.decode()
 
 
+async def test_a_central_system_that_never_answers_the_upgrade_does_not_hide_what_was_done(tmp_path: Path) -> None:
+    arrived = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        arguments = ("--csms", url, "--id", "A", "--data", str(tmp_path), "--driver", "none", "--json")
+        process = await station("run", "minimal", *arguments)
+        await asyncio.wait_for(arrived.wait(), 60)
+        process.send_signal(signal.SIGTERM)
+        # Sooner than the upgrade would be given up, and than a station that does not end would be.
+        out, err = await asyncio.wait_for(process.communicate(), 9)
+    assert process.returncode == 0, err
+    assert json.loads(out)["was_accepted"] is False
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_it_in_order(number: signal.Signals, tmp_path: Path) -> None:
     async with central_system() as csms:

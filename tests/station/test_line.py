@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -25,6 +26,9 @@ class Subject:
         self.seen: list[Any] = []
         self.error: Exception | None = None
         self.on_open: Callable[[Any], None] = lambda connection: None
+        self.answer = asyncio.Event()
+        self.answer.set()
+        self.is_given_up = False
         self.line = Line(
             self.open,
             opened=lambda connection: self.seen.append("opened"),
@@ -39,6 +43,11 @@ class Subject:
         self.attempts.append(self.clock.monotonic())
         if self.error is not None:
             raise self.error
+        try:
+            await self.answer.wait()
+        except asyncio.CancelledError:
+            self.is_given_up = True
+            raise
         connection = await self.csms.connect("memory", **callbacks)
         self.on_open(connection)
         return connection
@@ -116,6 +125,53 @@ def test_ending_says_goodbye_and_interrupts_a_wait() -> None:
 
     live(main)
     live(waiting)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_ending_does_not_wait_for_an_answer_to_the_upgrade(at_once: bool) -> None:
+    async def main(subject: Subject) -> None:
+        subject.answer.clear()
+        running = asyncio.create_task(subject.line.run())
+        await asyncio.sleep(1)
+        subject.line.end(at_once=at_once)
+        async with asyncio.timeout(1):
+            await running
+        assert len(subject.attempts) == 1 and subject.is_given_up and subject.seen == []
+
+    simulate(lambda clock: main(Subject(clock)))
+
+
+def test_a_line_that_is_cancelled_is_not_one_that_has_ended() -> None:
+    async def main(subject: Subject) -> None:
+        subject.answer.clear()
+        running = asyncio.create_task(subject.line.run())
+        await asyncio.sleep(1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert subject.is_given_up
+
+    simulate(lambda clock: main(Subject(clock)))
+
+
+def test_a_line_that_has_ended_opens_nothing() -> None:
+    async def main(subject: Subject) -> None:
+        subject.line.end()
+        await subject.line.run()
+        assert subject.attempts == []
+
+    simulate(lambda clock: main(Subject(clock)))
+
+
+def test_a_connection_that_comes_as_the_power_goes_is_dropped_without_a_goodbye() -> None:
+    async def main(subject: Subject) -> None:
+        # Behind the opening, and before whoever waits for it goes on.
+        ending = partial(subject.line.end, at_once=True)
+        subject.on_open = lambda connection: asyncio.get_running_loop().call_soon(ending)
+        await subject.line.run()
+        assert subject.csms.closed == [1006] and subject.seen == ["lost"]
+
+    simulate(lambda clock: main(Subject(clock)))
 
 
 def test_an_address_that_cannot_be_used_is_not_tried_again() -> None:

@@ -16,6 +16,7 @@ from tests.station.scripted_csms import SILENCE
 from tests.station.world import SOCKET, World, car, live, product
 
 from chargewright.errors import ConfigurationError
+from chargewright.station import running
 from chargewright.station.ev.driver import Driver, Habits
 from chargewright.station.running import (
     RunResult,
@@ -112,6 +113,18 @@ def test_a_run_that_was_never_accepted_says_so_and_what_to_look_at(
     assert "CW 1 was not accepted within 0.1 s by ws://127.0.0.1:1/ocpp" in said.err
     assert "level='warning'" in said.err and "nothing listens there" in said.err
     assert said.out == "CW 1: 0 transactions completed in this run, 0.000 kWh\n"
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), OSError("of something else")])
+async def test_a_life_that_ends_late_does_not_hide_what_was_done(error: OSError) -> None:
+    async def life() -> None:
+        raise error
+
+    if isinstance(error, TimeoutError):
+        await running._finish(life())
+    else:
+        with pytest.raises(OSError, match="of something else"):
+            await running._finish(life())
 
 
 def test_the_numbers_are_those_of_this_run_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,6 +86,23 @@ def test_a_life_goes_on_over_power_cuts_until_it_is_closed() -> None:
     live(main)
 
 
+def test_power_that_returns_while_the_server_does_not_answer_starts_it_anew() -> None:
+    async def main(world: World) -> None:
+        virtual = world.virtual
+        virtual.network.mend(3600.0)  # so long takes the upgrade
+        life = asyncio.create_task(virtual.run())
+        await asyncio.sleep(1)
+        virtual.cut_power()
+        await asyncio.sleep(1)
+        virtual.network.mend()
+        virtual.return_power()
+        await world.csms.expect("BootNotification", within=60)
+        await virtual.close()
+        await asyncio.wait_for(life, 10)
+
+    live(main)
+
+
 def test_a_station_without_power_can_be_closed() -> None:
     async def main(world: World) -> None:
         life = asyncio.create_task(world.virtual.run())

@@ -50,7 +50,9 @@ class Line:
         self._random = random
         self._log = log
         self._connection: Connection | None = None
+        self._opening: asyncio.Future[Connection] | None = None
         self._is_ending = Flag()
+        self._ends_at_once = False
         self._pause_seconds: float | None = None
 
     async def run(self) -> None:
@@ -85,13 +87,13 @@ class Line:
             self._connection.close(NORMAL_CLOSURE)
 
     def end(self, *, at_once: bool = False) -> None:
-        """Connect no more. The present connection is closed with 1001, or dropped `at_once`."""
+        """Connect no more. The present connection is closed with 1001, or dropped `at_once`; an attempt is given up."""
         self._is_ending.set()
+        self._ends_at_once = at_once
+        if self._opening is not None:
+            self._opening.cancel()
         if self._connection is not None:
-            if at_once:
-                self._connection.abort()
-            else:
-                self._connection.close(GOING_AWAY)
+            self._part(self._connection)
 
     async def _hold(self) -> None:
         closed = Flag()
@@ -103,15 +105,15 @@ class Line:
             closed.set()
             self._lost()
 
-        connection = await self._open_connection(on_message=lambda message: receive[0](message), on_close=on_close)
-        if closed.is_set():
+        connection = await self._open(lambda message: receive[0](message), on_close)
+        if connection is None or closed.is_set():
             return
         self._connection = connection
         # A restart without a connection is over with this one.
         self._pause_seconds = None
         try:
             if self._is_ending.is_set():
-                connection.close(GOING_AWAY)
+                self._part(connection)
             else:
                 self._log.info("connected", peer=connection.peer.address)
                 receive[0] = self._received
@@ -126,6 +128,27 @@ class Line:
             raise
         finally:
             self._connection = None
+
+    async def _open(
+        self, on_message: Callable[[bytes], None], on_close: Callable[[CloseInfo], None]
+    ) -> Connection | None:
+        """A new connection; None where `end` came before it was there."""
+        self._opening = asyncio.ensure_future(self._open_connection(on_message=on_message, on_close=on_close))
+        try:
+            return await self._opening
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._is_ending.is_set() or (task is not None and task.cancelling()):
+                raise
+            return None
+        finally:
+            self._opening = None
+
+    def _part(self, connection: Connection) -> None:
+        if self._ends_at_once:
+            connection.abort()
+        else:
+            connection.close(GOING_AWAY)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -304,7 +304,9 @@ async def say_goodbye(
 
 
 async def _finish(life: Awaitable[None]) -> None:
-    with suppress(ConfigurationError):  # raised already where it is the reason for ending
+    # A ConfigurationError was raised already where it is the reason for ending; a station that does not end in time is
+    # cancelled by then, and what it did is told all the same.
+    with suppress(ConfigurationError, TimeoutError):
         await asyncio.wait_for(life, FAREWELL_SECONDS)
 
 
