@@ -206,7 +206,8 @@ def rest() -> str:
 
     parts = [
         "# REST API\n\n"
-        "All of it is in [openapi.json](openapi.json), schemas and parameters included. Routes under `/api/v1` want\n"
+        "All of it is in [openapi.json](openapi.json), schemas and parameters included: a file, which the server does\n"
+        "not serve. Routes under `/api/v1` want\n"
         "`Authorization: Bearer <key>`; names are camelCase, times RFC 3339 in UTC, ids texts without meaning, and a\n"
         "station's id is its identity. Lists have `limit` (100 unless told, 500 at most) and `cursor`, and answer\n"
         '`{"items": […], "next": "…"}`; `next` is the cursor of the next page, `null` on the last. Errors are problem\n'

@@ -38,7 +38,8 @@ async def test_the_most_frequent_reason_is_told_with_its_count() -> None:
     assert told is not None and told.startswith("2 of 4: ws://csms: no answer in 10 s; is the URL that of a central")
     assert hindrances.most_frequent(["C"]) == (
         "1 of 1: the upgrade was refused with HTTP 401: no text; "
-        "is the password (AuthorizationKey) that of this station? Without one, the central system wants one"
+        "is the password (AuthorizationKey) that of this station? Without one, the central system wants one; or it "
+        "expects another security profile"
     )
     assert hindrances.most_frequent(["D"]) == "1 of 1: connected, but BootNotification was not answered with Accepted"
     assert hindrances.most_frequent(["E"]) == "1 of 1: no attempt to connect has ended yet"

@@ -12,7 +12,8 @@ __all__ = ["advice"]
 
 OF_STATUS: Final[Mapping[int, str]] = {
     400: "the central system found the request wrong: is the URL that of a central system for OCPP 1.6?",
-    401: "is the password (AuthorizationKey) that of this station? Without one, the central system wants one",
+    401: "is the password (AuthorizationKey) that of this station? Without one, the central system wants one; or it "
+    "expects another security profile",
     403: "the central system does not let this station in: is it blocked, or its address?",
     404: "the central system does not know this identity: is it registered, in the same letter case? Is the URL's path "
     "right?",
