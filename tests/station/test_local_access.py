@@ -8,6 +8,7 @@ import pytest
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
 from chargewright.errors import LocalProtocolError
+from chargewright.station.presented_tag import PresentedTag, TagOutcome
 from chargewright.station.product import LocalList, Reservations
 
 
@@ -425,3 +426,60 @@ def test_what_is_no_id_tag_starts_and_asks_nothing(read: str) -> None:
         await world.csms.expect("StartTransaction")
 
     live(main)
+
+
+def last_tag(world: World) -> PresentedTag:
+    shown = world.virtual.station.snapshot().last_tag
+    assert shown is not None
+    return shown
+
+
+def test_what_became_of_the_last_tag_can_be_seen() -> None:
+    async def main(world: World) -> None:
+        world.csms.answers["Authorize"] = tag_info({"DRIVER": None, "OTHER": None})
+        await world.boot()
+        assert world.virtual.station.snapshot().last_tag is None
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("STRANGER")
+        assert last_tag(world) == PresentedTag(id_tag="…NGER", connector_id=None, outcome=TagOutcome.ASKED)
+        await asyncio.sleep(1)
+        assert last_tag(world).told() == "tag …NGER was refused: Invalid"
+        world.virtual.show_tag("DRIVER")
+        await world.csms.expect("StartTransaction")
+        assert (last_tag(world).outcome, last_tag(world).connector_id) == (TagOutcome.LET_IN, 1)
+        world.virtual.show_tag("OTHER")
+        await asyncio.sleep(1)
+        assert last_tag(world).outcome is TagOutcome.NO_USE
+        world.virtual.show_tag("DRIVER")
+        assert last_tag(world).outcome is TagOutcome.STOPPED
+        world.virtual.show_tag("a tag that is longer than twenty characters")
+        assert last_tag(world).outcome is TagOutcome.NO_TAG
+        world.virtual.unplug(1)
+        world.virtual.show_tag("DRIVER")
+        await asyncio.sleep(1)
+        world.virtual.show_tag("DRIVER")
+        assert last_tag(world).outcome is TagOutcome.WITHDRAWN
+        await world.change("AllowOfflineTxForUnknownId", "false")
+        world.csms.cut()
+        await asyncio.sleep(5)
+        world.virtual.show_tag("NOBODY")
+        await asyncio.sleep(1)
+        assert last_tag(world).outcome is TagOutcome.UNASKED
+
+    live(main)
+
+
+def test_a_tag_that_frees_a_cable_or_may_not_do_what_it_came_for_is_told() -> None:
+    async def main(world: World) -> None:
+        world.csms.answers["Authorize"] = {"idTagInfo": {"status": "Accepted"}}
+        await world.boot()
+        world.virtual.plug(1, car())
+        world.virtual.show_tag("DRIVER")
+        await asyncio.sleep(1)
+        assert last_tag(world).outcome is TagOutcome.NO_START
+        await world.csms.call("RemoteStartTransaction", idTag="DRIVER", connectorId=1)
+        await world.csms.expect("StartTransaction")
+        world.virtual.show_tag("DRIVER")
+        assert last_tag(world).outcome is TagOutcome.NO_STOP
+
+    live(main, product(has_local_start=False, has_local_stop=False))

@@ -121,3 +121,15 @@ def test_two_messages_of_a_kind() -> None:
     text = "[[step]]\nwait_for = { message = 'StatusNotification', count = 2 }\n"
     assert played(story(text))[0].is_done
     assert not played(story(text.replace("2", "5")))[0].is_done
+
+
+def test_a_condition_that_waits_for_a_refused_tag_says_so() -> None:
+    text = ONLINE + (
+        "[[step]]\ndo = 'plug-in'\nconnector = 1\n"
+        "[[step]]\ndo = 'present-tag'\nid_tag = 'BAD-CARD'\n"
+        "[[step]]\nwait_for = { connector = 1, status = 'Charging' }\nwithin_seconds = 30\n"
+    )
+    result, _ = played(story(text), Authorize={"idTagInfo": {"status": "Blocked"}})
+    assert result.steps[-1].detail == (
+        "CW 1: not within 30 s: status should be Charging and is Preparing; tag …CARD was refused: Blocked"
+    )

@@ -15,6 +15,7 @@ import typer
 
 from chargewright.cli.extras import needs
 from chargewright.station.deeds import DEEDS, Deed, bare_type, summary
+from chargewright.station.presented_tag import PresentedTag
 
 if TYPE_CHECKING:
     import httpx
@@ -263,6 +264,8 @@ def _headline(state: dict[str, Any]) -> str:
         words.append("emergency button pressed")
     if state["messages_queued"]:
         words.append(f"{state['messages_queued']} transaction messages wait")
+    if state.get("last_tag") is not None:
+        words.append(msgspec.convert(state["last_tag"], PresentedTag).told())
     return f"{state['station_id']}: {', '.join(words)}"
 
 

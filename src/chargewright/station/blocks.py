@@ -124,7 +124,7 @@ class Blocks:
             self._max_power_w,
         )
         self.admission: Final[Admission] = self.reservations
-        self.access: Final = LocalAccess(context, self.connectors, self.admission, self.authorizer)
+        self.access: Final = LocalAccess(context, self.connectors, self.admission, self.authorizer, ways.changed)
         if tag_reader is not None:
             tag_reader.on_tag = self.access.show
         self.pace: Final = Pace(context)

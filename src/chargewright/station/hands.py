@@ -18,6 +18,7 @@ from chargewright.station.ev.battery import Battery
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.firmware import InstallStep
 from chargewright.station.hardware.simulated import SimulatedConnector
+from chargewright.station.presented_tag import TagOutcome
 from chargewright.station.product import Product
 from chargewright.station.snapshot import ConnectorSnapshot
 from chargewright.station.station_state import StationState, station_state
@@ -96,7 +97,8 @@ class StationHands:
         }
 
     def do(self, deed: Deed) -> None:
-        """Do it now; raises `HandRefused` where that cannot be, and then nothing has changed."""
+        """Do it now; raises `HandRefused` where that cannot be, and then nothing has changed but what a display says of
+        a tag."""
         self._hands[type(deed)](deed)
         self.virtual.tell()
 
@@ -183,7 +185,13 @@ class StationHands:
                 deed, "each connector of this product has a tag reader of its own", "say to which connector"
             )
         self._need_power(deed)
+        before = self.virtual.station.last_tag
         self.virtual.show_tag(deed.id_tag, deed.connector)
+        now = self.virtual.station.last_tag
+        if now is not None and now is not before and now.outcome is TagOutcome.NO_CHOICE:
+            raise self._refused(
+                deed, "no connector was chosen", "choose a connector first (select-connector), or say which one"
+            )
 
     def _select_connector(self, deed: deeds.SelectConnector) -> None:
         self._connector(deed, deed.connector)

@@ -1,6 +1,6 @@
 """What people do at the station: hold a tag before the reader, choose a connector, or just plug in (§3.4, §3.10)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from chargewright.errors import LocalProtocolError
@@ -9,6 +9,7 @@ from chargewright.protocol.v16.datatypes import AuthorizationStatus
 from chargewright.station.context import Admission, Authorization, ConnectorPort, Context
 from chargewright.station.hardware.interface import Timer
 from chargewright.station.id_tag import ID_TAG_EXPECTED, is_id_tag
+from chargewright.station.presented_tag import PresentedTag, TagOutcome
 from chargewright.station.snapshot import masked
 
 __all__ = ["LocalAccess", "TagJudge"]
@@ -38,12 +39,19 @@ class LocalAccess:
     Where `product.requires_connector_selection` says so, a tag starts nothing before a connector was chosen; whoever
     started needs no choice to stop. One reader for several connectors does not know which of them a tag is meant for;
     where each has its own, a tag comes with its connector, and is of no use without. Where the product has a
-    `free_vending_tag`, the plug is the tag.
+    `free_vending_tag`, the plug is the tag. `last_tag` is what became of the last one; `changed` is called with it.
     """
 
     def __init__(
-        self, context: Context, connectors: Sequence[ConnectorPort], admission: Admission, judge: TagJudge
+        self,
+        context: Context,
+        connectors: Sequence[ConnectorPort],
+        admission: Admission,
+        judge: TagJudge,
+        changed: Callable[[], None],
     ) -> None:
+        self.last_tag: PresentedTag | None = None
+        self._changed = changed
         self._context = context
         self._connectors = connectors
         self._admission = admission
@@ -75,6 +83,7 @@ class LocalAccess:
             return
         if not is_id_tag(id_tag):
             self._context.log.warning("what was read is no id tag", expected=ID_TAG_EXPECTED, characters=len(id_tag))
+            self._note(id_tag, connector_id, TagOutcome.NO_TAG)
             return
         if connector_id is None:
             connector_id = self._selected
@@ -83,17 +92,21 @@ class LocalAccess:
         is_open = connector_id is None and len(self._connectors) > 1
         if is_open and not product.has_one_reader:
             self._context.log.warning("a tag was shown to no reader: each connector has its own", id_tag=masked(id_tag))
+            self._note(id_tag, connector_id, TagOutcome.NO_READER)
             return
         own = self._owned_by(id_tag, connector_id)
         if own is not None:
-            self._leave(own, id_tag)
+            self._note(id_tag, own.number, self._leave(own, id_tag))
             return
         if self._released_cable(_presented(id_tag)):
+            self._note(id_tag, connector_id, TagOutcome.RELEASED)
             return
         if is_open and product.requires_connector_selection:
             self._context.log.info("a tag was shown without choosing a connector", id_tag=masked(id_tag))
+            self._note(id_tag, None, TagOutcome.NO_CHOICE)
             return
         if id_tag.casefold() not in self._asking:
+            self._note(id_tag, connector_id, TagOutcome.ASKED)
             self._asking.add(id_tag.casefold())
             self._context.spawn(self._ask(id_tag, connector_id))
 
@@ -126,17 +139,32 @@ class LocalAccess:
                     return connector
         return None
 
-    def _leave(self, connector: ConnectorPort, id_tag: str) -> None:
+    def _note(
+        self,
+        id_tag: str,
+        connector_id: int | None,
+        outcome: TagOutcome,
+        status: AuthorizationStatus | None = None,
+    ) -> None:
+        self.last_tag = PresentedTag(id_tag=masked(id_tag), connector_id=connector_id, outcome=outcome, status=status)
+        self._changed()
+
+    def _leave(self, connector: ConnectorPort, id_tag: str) -> TagOutcome:
         """Who started needs no permission to stop (§3.4)."""
         if connector.transaction_key is None:
             connector.withdraw()
-        elif self._context.product.has_local_stop:
-            connector.stop(Reason.LOCAL, id_tag)
+            return TagOutcome.WITHDRAWN
+        if not self._context.product.has_local_stop:
+            return TagOutcome.NO_STOP
+        connector.stop(Reason.LOCAL, id_tag)
+        return TagOutcome.STOPPED
 
     async def _ask(self, id_tag: str, connector_id: int | None) -> None:
         try:
             known = self._judge.known(id_tag)
-            if known is not None and (self._released_cable(known) or self._stopped_for(known, connector_id)):
+            outcome = None if known is None else self._ended_for(known, connector_id)
+            if outcome is not None:
+                self._note(id_tag, connector_id, outcome)
                 return
             # §3.10: a tag without group cannot be stopped by another; asking the CSMS would change nothing.
             has_groups = any(
@@ -147,31 +175,51 @@ class LocalAccess:
                 self._context.log.info(
                     "a tag has nothing to start or stop here", connector=connector_id, id_tag=masked(id_tag)
                 )
+                self._note(id_tag, connector_id, TagOutcome.NO_USE)
                 return
             authorization = await self._judge.authorize(id_tag)
         finally:
             self._asking.discard(id_tag.casefold())
-        if self._is_over or not authorization.is_accepted:
+        if self._is_over:
             return
-        if self._released_cable(authorization) or self._stopped_for(authorization, connector_id):
+        if not authorization.is_accepted:
+            if self._context.is_online():
+                self._note(id_tag, connector_id, TagOutcome.REFUSED, authorization.status)
+            else:
+                self._note(id_tag, connector_id, TagOutcome.UNASKED)
+            return
+        outcome = self._ended_for(authorization, connector_id)
+        if outcome is not None:
+            self._note(id_tag, connector_id, outcome)
             return
         chosen = self._choose(connector_id, authorization)
         if chosen is None:
             self._context.log.info("a tag may start nothing here now", connector=connector_id, id_tag=masked(id_tag))
-        elif self._context.product.has_local_start:
+            self._note(id_tag, connector_id, TagOutcome.NO_USE)
+        elif not self._context.product.has_local_start:
+            self._note(id_tag, chosen.number, TagOutcome.NO_START)
+        else:
             chosen.authorize(authorization)
+            self._note(id_tag, chosen.number, TagOutcome.LET_IN)
+
+    def _ended_for(self, authorization: Authorization, connector_id: int | None) -> TagOutcome | None:
+        """What the tag has ended here; None where it has not come for that."""
+        if self._released_cable(authorization):
+            return TagOutcome.RELEASED
+        return self._stopped_for(authorization, connector_id)
 
     def _released_cable(self, authorization: Authorization) -> bool:
         return any(connector.release_cable(authorization) for connector in self._connectors)
 
-    def _stopped_for(self, authorization: Authorization, connector_id: int | None) -> bool:
-        """Whether the tag meant the end of a transaction of its group, not a start of its own at a free connector."""
+    def _stopped_for(self, authorization: Authorization, connector_id: int | None) -> TagOutcome | None:
+        """The tag meant the end of a transaction of its group; None: a start of its own at a free connector."""
         related = self._related(authorization, connector_id)
         if related is None or (connector_id is None and self._choose(None, authorization) is not None):
-            return False
-        if self._context.product.has_local_stop:
-            related.stop(Reason.LOCAL, authorization.id_tag)
-        return True
+            return None
+        if not self._context.product.has_local_stop:
+            return TagOutcome.NO_STOP
+        related.stop(Reason.LOCAL, authorization.id_tag)
+        return TagOutcome.STOPPED
 
     def _related(self, authorization: Authorization, connector_id: int | None) -> ConnectorPort | None:
         """A running transaction of the same group; parents are compared with parents only (§3.10)."""

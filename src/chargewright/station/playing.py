@@ -11,6 +11,7 @@ import structlog
 from chargewright.clock import Clock
 from chargewright.protocol.v16.core import ChargePointStatus
 from chargewright.station.hands import HandRefused, StationHands
+from chargewright.station.presented_tag import REFUSALS
 from chargewright.station.scenario import Condition, Scenario, Step
 from chargewright.station.station_state import StationState
 
@@ -190,7 +191,9 @@ class Play:
 
     def _unmet(self, station: str, condition: Condition, within_seconds: float) -> str:
         missing = "; ".join(self._missing(station, condition)) or "it came true too late"
-        return f"{station}: not within {within_seconds:g} s: {missing}"
+        last_tag = self._stations[station].state().last_tag
+        why = f"; {last_tag.told()}" if last_tag is not None and last_tag.outcome in REFUSALS else ""
+        return f"{station}: not within {within_seconds:g} s: {missing}{why}"
 
     def _missing(self, station: str, condition: Condition) -> list[str]:
         """What is not true yet, one sentence for each; empty when all is."""

@@ -5,6 +5,7 @@ import msgspec
 from chargewright.protocol.v16.core import ChargePointStatus
 from chargewright.station.context import Authorization
 from chargewright.station.hardware.interface import MeterReading
+from chargewright.station.presented_tag import PresentedTag
 from chargewright.station.store import StoredTransaction
 
 __all__ = ["ConnectorSnapshot", "StationSnapshot", "connector_snapshot", "masked"]
@@ -29,7 +30,7 @@ class StationSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     Transactions and energy are those of its memory's whole life, messages sent and received those since it was made.
     `was_accepted`: by an answer to BootNotification at some time since then. `messages_queued` are transaction messages
-    not answered yet.
+    not answered yet. `last_tag` is the last one held before the reader since then.
     """
 
     station_id: str
@@ -43,6 +44,7 @@ class StationSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     messages_sent: int
     messages_received: int
     messages_queued: int
+    last_tag: PresentedTag | None = None
 
 
 def connector_snapshot(

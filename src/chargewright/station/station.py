@@ -26,6 +26,7 @@ from chargewright.station.hardware.interface import ConnectorHardware, Housing, 
 from chargewright.station.housing import watch
 from chargewright.station.line import Line
 from chargewright.station.link import Link
+from chargewright.station.presented_tag import PresentedTag
 from chargewright.station.product import Product
 from chargewright.station.security_extension import SecurityExtension
 from chargewright.station.security_profile import Provisioning
@@ -233,6 +234,11 @@ class Station:
         """A tag is held before the reader, for a chosen connector or for any."""
         self._blocks.access.show(id_tag, connector_id)
 
+    @property
+    def last_tag(self) -> PresentedTag | None:
+        """The last tag that was held before the reader since the station started, and what became of it."""
+        return self._blocks.access.last_tag
+
     def select_connector(self, connector_id: int) -> None:
         """Choose a connector for the next tag; raises `LocalProtocolError` for one that is not there."""
         self._blocks.access.select_connector(connector_id)
@@ -306,6 +312,7 @@ class Station:
             messages_sent=self._link.traffic.sent,
             messages_received=self._link.traffic.received,
             messages_queued=self._context.store.queue_length(),
+            last_tag=self.last_tag,
         )
 
     def _connector_snapshot(self, connector: Connector) -> ConnectorSnapshot:

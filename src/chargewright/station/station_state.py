@@ -7,6 +7,7 @@ import msgspec
 from chargewright.protocol.v16.core import ChargePointErrorCode, ChargePointStatus
 from chargewright.station.ev.vehicle import Vehicle
 from chargewright.station.hardware.simulated import SimulatedConnector
+from chargewright.station.presented_tag import PresentedTag
 from chargewright.station.snapshot import ConnectorSnapshot
 from chargewright.station.virtual import VirtualStation
 
@@ -48,7 +49,8 @@ class ConnectorState(msgspec.Struct, frozen=True, kw_only=True):
 
 class StationState(msgspec.Struct, frozen=True, kw_only=True):
     """A station and its surroundings. Energies in Wh, those of its memory's whole life; `messages_queued` are
-    transaction messages that the CSMS has not answered."""
+    transaction messages that the CSMS has not answered. `last_tag` is the last one held before the reader, and what
+    became of it; None without power, and after it was away."""
 
     station_id: str
     has_power: bool
@@ -62,6 +64,7 @@ class StationState(msgspec.Struct, frozen=True, kw_only=True):
     energy_completed_wh: int
     energy_running_wh: int
     messages_queued: int
+    last_tag: PresentedTag | None
 
 
 def station_state(
@@ -89,6 +92,7 @@ def station_state(
         energy_completed_wh=snapshot.energy_completed_wh,
         energy_running_wh=snapshot.energy_running_wh if has_power else 0,
         messages_queued=snapshot.messages_queued,
+        last_tag=snapshot.last_tag if has_power else None,
     )
 
 
