@@ -303,9 +303,10 @@ class EnergyPath:
         self._context.log.error("a driver failed", connector=self._number, part=part, exc_info=error)
         if self._is_over:
             return
-        self.fail(ERROR_CODES[part], _HEALING.get(part, FaultSource.ORDER))
         if part in _HEALING:
+            # First: what follows from a failure may itself meet one, as of the disk.
             self._probe_later()
+        self.fail(ERROR_CODES[part], _HEALING.get(part, FaultSource.ORDER))
 
     def _probe_later(self) -> None:
         if self._probe is not None:
