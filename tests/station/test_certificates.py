@@ -95,6 +95,18 @@ def test_what_does_not_count_now_is_refused(use: str) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("use", [CENTRAL, MANUFACTURER])
+def test_who_may_sign_nobody_is_no_root(use: str) -> None:
+    async def main(world: World) -> None:
+        await world.boot()
+        root = make_authority("Root", now(world))
+        leaf = root.client("Acme", "SN", now(world))
+        assert await install(world, pem(leaf.certificate), use) == "Rejected"
+        assert await install(world, root.pem, use) == "Accepted"
+
+    run(main)
+
+
 def test_a_full_store_takes_no_more() -> None:
     async def main(world: World) -> None:
         await world.boot()

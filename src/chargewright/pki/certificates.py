@@ -29,6 +29,7 @@ __all__ = [
     "check_validity",
     "common_name",
     "fingerprint",
+    "is_authority",
     "is_self_issued",
     "is_valid",
     "load_certificate",
@@ -42,6 +43,7 @@ __all__ = [
 
 PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 Result = TypeVar("Result")
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 # What the schemas of the extension allow for one certificate and for a chain.
 PEM_CHARACTERS: Final = 5500
@@ -169,20 +171,23 @@ def is_self_issued(certificate: x509.Certificate) -> bool:
     return parse("certificate", lambda: certificate.issuer == certificate.subject)
 
 
-def is_authority(certificate: x509.Certificate, what: str) -> bool:
-    """Whether it may sign others. One without basic constraints may not, unless it is of version 1."""
+def is_authority(certificate: x509.Certificate, what: str, *, is_trusted: bool = False) -> bool:
+    """Whether it may sign others: by its basic constraints, and by its key usage where it has one.
+
+    One of version 1 can say neither: it is an authority only where it `is_trusted` as a root.
+    """
     if certificate.version is x509.Version.v1:
-        return True
-    try:
-        constraints = parse(what, lambda: certificate.extensions.get_extension_for_class(x509.BasicConstraints))
-    except x509.ExtensionNotFound:
-        return False
-    return constraints.value.ca
+        return is_trusted
+    constraints = _extension(certificate, x509.BasicConstraints, what)
+    usage = _extension(certificate, x509.KeyUsage, what)
+    return constraints is not None and constraints.ca and (usage is None or usage.key_cert_sign)
 
 
-def check_issued_by(certificate: x509.Certificate, issuer: x509.Certificate, what: str = "certificate") -> None:
-    """Raises `PkiError` where `issuer` is no authority, or has not signed it."""
-    if not is_authority(issuer, what):
+def check_issued_by(
+    certificate: x509.Certificate, issuer: x509.Certificate, what: str = "certificate", *, is_trusted: bool = False
+) -> None:
+    """Raises `PkiError` where `issuer`, which `is_trusted` as a root or not, is no authority, or has not signed it."""
+    if not is_authority(issuer, what, is_trusted=is_trusted):
         raise PkiError(what, f"{_name(issuer)} is not a certificate authority")
     try:
         parse(what, lambda: certificate.verify_directly_issued_by(issuer))
@@ -196,28 +201,50 @@ def check_chain(
     """Check a chain, its own certificate first, up to one of `roots`, and return that one.
 
     Each certificate must be signed by the next, and the last by a root or be one; a root that is no self-signed one
-    ends a chain as well. Authorities must be valid at `at`; the first one is left to the caller. Raises `PkiError`.
+    ends a chain as well. Authorities must be valid at `at`, and allow as many authorities below them as there are; the
+    first certificate is left to the caller. Raises `PkiError`.
     """
     if not chain:
         raise PkiError(what, "it is empty")
     trusted = list(roots)
+    authorities = 0
     for below, above in itertools.pairwise(chain):
-        root = _root_of(below, trusted, at)
+        root = _root_of(below, trusted, at, authorities)
         if root is not None:
             return root
         check_issued_by(below, above, what)
+        _check_path_length(above, authorities, what)
         check_validity(above, at, f"{what}: {_name(above)}")
-    root = _root_of(chain[-1], trusted, at)
+        # Those that name themselves as their issuer are renewals, and do not count (RFC 5280 §4.2.1.9).
+        authorities += not is_self_issued(above)
+    root = _root_of(chain[-1], trusted, at, authorities)
     if root is None:
         raise PkiError(what, f"none of the {len(trusted)} installed root certificates has signed {_name(chain[-1])}")
     return root
 
 
-def _root_of(certificate: x509.Certificate, roots: Sequence[x509.Certificate], at: datetime) -> x509.Certificate | None:
+def _check_path_length(authority: x509.Certificate, below: int, what: str) -> None:
+    """`below` authorities stand between it and the certificate at the beginning of the chain."""
+    constraints = _extension(authority, x509.BasicConstraints, what)
+    if constraints is not None and constraints.path_length is not None and below > constraints.path_length:
+        raise PkiError(what, f"{_name(authority)} allows {constraints.path_length} authorities below it, not {below}")
+
+
+def _extension(certificate: x509.Certificate, kind: type[Extension], what: str) -> Extension | None:
+    try:
+        return parse(what, lambda: certificate.extensions.get_extension_for_class(kind)).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _root_of(
+    certificate: x509.Certificate, roots: Sequence[x509.Certificate], at: datetime, authorities: int
+) -> x509.Certificate | None:
     for root in roots:
         try:
             if certificate != root:
-                check_issued_by(certificate, root)
+                check_issued_by(certificate, root, is_trusted=True)
+                _check_path_length(root, authorities, "certificate")
             check_validity(root, at)
         except PkiError:
             continue

@@ -14,6 +14,8 @@ from chargewright.pki.certificates import (
     check_issued_by,
     check_validity,
     common_name,
+    is_authority,
+    is_self_issued,
     load_certificate,
     load_chain,
     organisation,
@@ -102,6 +104,8 @@ class Certificates:
     def _install(self, use: CertificateUse, text: str) -> None:
         certificate = load_certificate(text, use.value)
         check_validity(certificate, self._context.clock.now(), use.value)
+        if not is_authority(certificate, use.value, is_trusted=is_self_issued(certificate)):
+            raise PkiError(use.value, "it is not the certificate of an authority")
         roots = self._store.roots()
         same = next((root for root in roots if root.use is use and root.certificate == certificate), None)
         if same is not None and not same.is_fallback:
@@ -109,7 +113,7 @@ class Certificates:
         if use is _CENTRAL and self._security.checks_additional_root:
             current = [root for root in roots if root.use is use and not root.is_fallback]
             if current:
-                check_issued_by(certificate, current[0].certificate, use.value)
+                check_issued_by(certificate, current[0].certificate, use.value, is_trusted=True)
                 self._store.replace_root(current[0], certificate)
                 self._note_change(f"{use.value} replaced")
                 return
