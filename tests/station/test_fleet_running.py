@@ -7,10 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
+import chargewright.station.fleet_running
 from chargewright.csms.seed import read_seed
 from chargewright.errors import ConfigurationError
-from chargewright.station.fleet_running import OTHER_FILES, FleetSettings, raise_file_limit, write_seed
+from chargewright.station.fleet import Fleet, FleetResult
+from chargewright.station.fleet_running import (
+    IMAGE_BYTES,
+    OTHER_FILES,
+    FleetSettings,
+    raise_file_limit,
+    run_fleet,
+    write_seed,
+)
+from chargewright.station.upkeep import DiskShelf
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> object:
+    yield
+    structlog.reset_defaults()
 
 
 def settings(**changes: Any) -> FleetSettings:
@@ -85,3 +102,38 @@ def test_a_seed_can_go_through_a_pipe_and_a_broken_one_leaves_nothing(tmp_path: 
     with pytest.raises(FileNotFoundError):
         write_seed(settings(), tmp_path / "nowhere" / "seed.toml")
     assert sorted(item.name for item in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_firmware_images_lie_on_disk_where_there_are_thousands_of_stations(
+    is_kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Fleet] = []
+
+    class Watched(Fleet):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    monkeypatch.setattr(chargewright.station.fleet_running, "Fleet", Watched)
+    # This process goes on after the run.
+    monkeypatch.setattr(chargewright.station.fleet_running, "_block_signals", lambda: None)
+    monkeypatch.setattr(chargewright.station.fleet_running, "_ignore_signals", lambda: None)
+    results: list[FleetResult] = []
+    few = settings(
+        count=2,
+        behaviour="nobody",
+        csms_url="ws://127.0.0.1:1",
+        for_seconds=0.2,
+        drain_seconds=0.1,
+        data=tmp_path if is_kept else None,
+    )
+    assert run_fleet(few, lambda figures: None, results.append) == 5
+    (fleet,) = made
+    shelves = [virtual.shelf for virtual in fleet.stations]
+    assert all(isinstance(shelf, DiskShelf) for shelf in shelves)
+    assert len({shelf.path for shelf in shelves if isinstance(shelf, DiskShelf)}) == len(shelves) == 2
+    assert {shelf.size_bound for shelf in shelves} == {IMAGE_BYTES}
+    folders = {shelf.path.parent for shelf in shelves if isinstance(shelf, DiskShelf)}
+    assert (folders == {tmp_path}) is is_kept
+    assert [folder.exists() for folder in folders] == [is_kept]

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import structlog
 
+import chargewright.station.play_running
 from chargewright.errors import ConfigurationError
 from chargewright.station.play_running import PlaySettings, password_of, run_scenario
 from chargewright.station.store import StationStore
-from chargewright.station.virtual import store_path
+from chargewright.station.upkeep import DiskShelf, Shelf
+from chargewright.station.virtual import VirtualStation, store_path
 
 KEY = "00112233445566778899aabbccddeeff"
 
@@ -99,3 +101,17 @@ def test_passwords_come_from_the_environment_and_are_not_shown() -> None:
         with pytest.raises(ConfigurationError) as caught:
             password_of("P", environment)
         assert named in str(caught.value) and "short secret" not in str(caught.value)
+
+
+def test_a_firmware_image_lies_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelves: list[Shelf] = []
+
+    class Watched(VirtualStation):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            shelves.append(self.shelf)
+
+    monkeypatch.setattr(chargewright.station.play_running, "VirtualStation", Watched)
+    assert run_scenario(settings(tmp_path, PLUG_IN, data=tmp_path / "data"), as_json=True) == 0
+    (shelf,) = shelves
+    assert isinstance(shelf, DiskShelf) and shelf.path == tmp_path / "data" / "CW%201.firmware"
