@@ -30,6 +30,7 @@ from chargewright.station.hardware.interface import ConnectorHardware, Done, Out
 from chargewright.station.hardware.simulated import SimulatedConnector
 from chargewright.station.station import Station
 from chargewright.station.station_clock import StationClock
+from chargewright.station.store import StationStoreError
 
 ALICE = Authorization("ALICE", AuthorizationStatus.ACCEPTED)
 
@@ -465,3 +466,19 @@ def test_hardware_that_is_still_broken_after_a_restart_shows_it_again() -> None:
     assert subject.told[-1] == "Finishing NoError"
     subject.bench.timers.pass_time(BOUNDS_SECONDS[EnergyState.OPENING] + 0.1)
     assert subject.told[-1] == "Faulted PowerSwitchFailure"
+
+
+def test_a_part_that_failed_is_asked_again_whatever_follows_from_its_failure() -> None:
+    subject, faults = Subject(), Faults()
+    hardware = msgspec.structs.replace(subject.simulated.hardware, meter=subject.board.part("meter", subject.simulated))
+
+    def cannot_be_told() -> None:
+        raise StationStoreError("file", "database or disk is full")
+
+    path = EnergyPath(subject.bench.context, 1, hardware, faults, lambda: None, cannot_be_told, lambda: None)
+    subject.board.breaks |= {"meter.read", "meter.peek"}
+    with pytest.raises(StationStoreError):
+        path.read_meter()
+    subject.board.breaks.clear()
+    subject.bench.timers.pass_time(PROBE_SECONDS + 0.1)
+    assert not faults
