@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from chargewright.cli.main import app
@@ -17,6 +18,22 @@ def test_help_tells_the_options_and_the_rules() -> None:
     options = "--data --db --ocpp --http --seed --unknown-stations --unknown-id-tags --strict --insecure"
     for part in [*options.split(), "CHARGEWRIGHT_BOOTSTRAP_TOKEN", "loopback", "Exit codes", "--json", "--config"]:
         assert part in shown.output
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["serve"], ["station", "play"], ["station", "do", "plug-in"], ["ctl", "stations", "list"]]
+)
+def test_help_shows_no_type_beside_a_flag(words: list[str]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+    assert shown.exit_code == 0
+    assert "--help" in shown.output
+    assert "bool" not in shown.output
+
+
+def test_help_of_station_begins_with_run() -> None:
+    shown = CliRunner().invoke(app, ["station", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+    commands = shown.output.partition("Commands")[2]
+    assert 0 < commands.index("run") < commands.index("fleet")
 
 
 def test_a_wrong_option_ends_with_2_and_its_name() -> None:

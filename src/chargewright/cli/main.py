@@ -2,15 +2,35 @@
 
 import importlib
 import importlib.util
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup, TyperOption
 
 from chargewright import __version__
 
 __all__ = ["app", "main"]
 
+
+class _Root(TyperGroup):
+    """Shows no type beside a flag in any help of the tree below: a flag takes no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        parameters = super().get_params(ctx)
+        _hide_types_of_flags(self, ctx)
+        return parameters
+
+
+def _hide_types_of_flags(command: Any, context: Any) -> None:
+    for parameter in (*command.params, command.get_help_option(context)):
+        if isinstance(parameter, TyperOption) and parameter.is_flag and parameter.metavar is None:
+            parameter.metavar = ""
+    for part in getattr(command, "commands", {}).values():
+        _hide_types_of_flags(part, context)
+
+
 app = typer.Typer(
+    cls=_Root,
     name="chargewright",
     help="OCPP 1.6 for all three sides of the plug.",
     no_args_is_help=True,

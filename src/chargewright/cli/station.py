@@ -42,14 +42,6 @@ class DriverChoice(enum.StrEnum):
     NONE = "none"
 
 
-station_app.command()(fleet)
-
-
-station_app.add_typer(do_app, name="do")
-for _command in (play, show, watch):
-    station_app.command()(_command)
-
-
 @station_app.callback()
 def _station(context: typer.Context) -> None:
     """A virtual charging station, shaped by a PICS."""
@@ -79,7 +71,13 @@ _Speed = Annotated[float, typer.Option(help="Divides battery sizes and the drive
 _Vendor = Annotated[str | None, typer.Option(help="Introduce yourself as this vendor.")]
 _Model = Annotated[str | None, typer.Option(help="Introduce yourself as this model.")]
 _Seed = Annotated[int | None, typer.Option(help="Seed of all dice; without one, a new one is drawn.")]
-_For = Annotated[float | None, typer.Option("--for", help="End after so many seconds, above 0.")]
+_For = Annotated[
+    float | None,
+    typer.Option(
+        "--for",
+        help="End after so many seconds, above 0. Drivers stay for hours; to see much in minutes, add --speed.",
+    ),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Tell the result as one line of JSON.")]
 _LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 _Transport = Annotated[str, typer.Option(help="picows or websockets.")]
@@ -165,6 +163,11 @@ def run(
         typer.echo(f"chargewright station: {error}", err=True)
         raise typer.Exit(2) from error
     raise typer.Exit(live(settings, as_json=json))
+
+
+for _command in (play, fleet, show, watch):
+    station_app.command()(_command)
+station_app.add_typer(do_app, name="do")
 
 
 @station_app.command()

@@ -28,7 +28,13 @@ _Count = Annotated[int, typer.Option(help="How many stations.")]
 _Pics = Annotated[str, typer.Option(help="Name or path of a PICS; several with commas between, and they take turns.")]
 _Csms = Annotated[str | None, typer.Option(help="ws://host:port/path of the central system; identities are appended.")]
 _Behaviour = Annotated[str, typer.Option(help="depot, public, storm or nobody, or the path of a behaviour file.")]
-_For = Annotated[float | None, typer.Option("--for", help="End after so many seconds, above 0.")]
+_For = Annotated[
+    float | None,
+    typer.Option(
+        "--for",
+        help="End after so many seconds, above 0. Drivers stay for hours; to see much in minutes, add --speed.",
+    ),
+]
 _Drain = Annotated[float, typer.Option(help="Most seconds at the end for drivers to leave and queues to empty.")]
 _Data = Annotated[
     Path | None, typer.Option(help="Directory of what survives a power cut; without one, it is thrown away at the end.")

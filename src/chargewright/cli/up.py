@@ -33,6 +33,9 @@ def up(
     Ctrl-C (or the end of --for) ends it in order: drivers stop charging and leave, every message is answered and
     stored. The log is in up.log in the data directory.
 
+    Stations and server are one process, so all passwords go over plain ws:// there, that of the Koolsign station too,
+    whose PICS wants TLS for it; `station run` refuses that.
+
     Exit codes: 0 ended as asked, 1 a station failed, 2 a setting is wrong, 3 an address cannot be had, 4 the database
     or the data directory cannot be used.
     """
