@@ -1,6 +1,7 @@
 """Playing as a process, without one: settings, exit codes, and what is told."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +13,7 @@ import chargewright.station.play_running
 from chargewright.errors import ConfigurationError
 from chargewright.station.play_running import PlaySettings, password_of, run_scenario
 from chargewright.station.store import StationStore
+from chargewright.station.transaction import TransactionState
 from chargewright.station.upkeep import DiskShelf, Shelf
 from chargewright.station.virtual import VirtualStation, store_path
 
@@ -93,6 +95,21 @@ def test_a_directory_that_is_kept_or_of_no_use(tmp_path: Path, capsys: pytest.Ca
     file.write_text("")
     assert run_scenario(settings(tmp_path, PLUG_IN, data=file), as_json=True) == 4
     assert "--data" in capsys.readouterr().err
+
+
+def test_what_an_earlier_run_left_open_is_not_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "kept"
+    assert run_scenario(settings(tmp_path, PLUG_IN, data=data), as_json=True) == 0
+    with StationStore(store_path(data, "CW 1"), Random(1)) as store:
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        store.add_transaction(1, "TAG", None, TransactionState.STARTED.value, at, 0)
+        store.set_register(1, 500.0, at)
+    capsys.readouterr()
+    text = PLUG_IN + "[[step]]\nwait_for = { connector = 1, status = 'Preparing' }\n"
+    assert run_scenario(settings(tmp_path, text, data=data), as_json=True) == 0
+    station = json.loads(capsys.readouterr().out)["stations"][0]
+    assert (station["transactions_completed"], station["energy_completed_wh"]) == (0, 0)
+    assert station["messages_queued"] == 1
 
 
 def test_passwords_come_from_the_environment_and_are_not_shown() -> None:

@@ -138,10 +138,11 @@ def test_the_numbers_are_those_of_this_run_alone(tmp_path: Path, capsys: pytest.
     assert told["was_accepted"] is False and "is_connected" not in told
     # What the earlier run left open is closed at the start, and was that run's.
     assert (told["transactions_completed"], told["energy_completed_wh"], told["energy_running_wh"]) == (0, 0, 0)
+    assert told["transactions_recovered"] == 1
     assert (told["transactions_running"], told["messages_queued"]) == (0, 1)
     assert run(settings(tmp_path), as_json=False) == 5
     assert capsys.readouterr().out == (
-        "CW 1: 0 transactions completed in this run, 0.000 kWh; 1 transaction message waits for the next connection\n"
+        "CW 1: 0 transactions completed in this run, 0.000 kWh; 1 message waits for the next connection\n"
     )
     with StationStore(store_path(tmp_path, "CW 1"), Random(1)) as store:
         assert (store.meta("transactions_completed", ""), store.meta("energy_completed_wh", "")) == ("4", "7500")
@@ -218,7 +219,7 @@ def test_what_is_left_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         world.virtual.plug(1, car())
         world.virtual.show_tag("CARD")
         await world.csms.expect("StartTransaction")
-        return result_of(world.virtual.station.opening, world.virtual.station.snapshot())
+        return result_of(world.virtual.station.opening, world.virtual.station.snapshot(), world.virtual.recovered)
 
     result = live(main)
     assert result.transactions_running == 1

@@ -118,6 +118,7 @@ def test_what_an_earlier_run_left_open_belongs_to_the_opening_of_this_one() -> N
         await world.csms.expect("StopTransaction")
         opening, now = world.virtual.station.opening, world.virtual.station.snapshot()
         assert (opening.transactions_completed, now.transactions_completed) == (1, 1)
+        assert world.virtual.station.recovered == 1
         assert opening.energy_completed_wh == now.energy_completed_wh > 0
 
     live(main)

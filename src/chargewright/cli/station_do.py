@@ -263,7 +263,7 @@ def _headline(state: dict[str, Any]) -> str:
     if state["is_emergency_stopped"]:
         words.append("emergency button pressed")
     if state["messages_queued"]:
-        words.append(f"{state['messages_queued']} transaction messages wait")
+        words.append(f"{state['messages_queued']} messages wait")
     if state.get("last_tag") is not None:
         words.append(msgspec.convert(state["last_tag"], PresentedTag).told())
     return f"{state['station_id']}: {', '.join(words)}"

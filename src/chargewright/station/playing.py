@@ -13,6 +13,7 @@ from chargewright.protocol.v16.core import ChargePointStatus
 from chargewright.station.hands import HandRefused, StationHands
 from chargewright.station.presented_tag import REFUSALS
 from chargewright.station.scenario import Condition, Scenario, Step
+from chargewright.station.snapshot import StationSnapshot
 from chargewright.station.station_state import StationState
 
 __all__ = ["Outcome", "Play", "PlayResult", "StationResult", "StepResult", "play"]
@@ -213,10 +214,15 @@ class Play:
         return now.get(action, 0) - self._before[state.station_id].get(action, 0)
 
     def _completed(self, state: StationState, condition: Condition) -> int:
-        return state.transactions_completed - self._opening[state.station_id].transactions_completed
+        return state.transactions_completed - self._began_with(state.station_id).transactions_completed
+
+    def _began_with(self, name: str) -> StationSnapshot:
+        """The station before the play. What an earlier run had left open was stopped before, too, if only just."""
+        snapshots = (self._opening[name], self._stations[name].virtual.opening)
+        return max(snapshots, key=lambda snapshot: snapshot.transactions_completed)
 
     def _station_result(self, name: str) -> StationResult:
-        hands, opening = self._stations[name], self._opening[name]
+        hands, opening = self._stations[name], self._began_with(name)
         state = hands.state()
         return StationResult(
             station_id=name,

@@ -95,6 +95,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did: transactions stopped in it and their energy, and that of those that still run, in Wh.
 
+    `transactions_recovered` were left open by an earlier run, and stopped when this one began; they and their energy
+    count nowhere else.
     `was_accepted`: by an answer to BootNotification, at some time of the run. `connectors` are as they were at the end,
     `transactions_running` of them with a transaction; `messages_queued` transaction messages wait for the next run.
     """
@@ -102,6 +104,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     station_id: str
     was_accepted: bool
     transactions_completed: int
+    transactions_recovered: int
     transactions_running: int
     energy_completed_wh: int
     energy_running_wh: int
@@ -214,7 +217,7 @@ async def _live(settings: RunSettings) -> tuple[RunResult, bool]:
                     )
                 )
             is_time_over = await _run_until_told(virtual, _drivers(settings, virtual), settings.for_seconds)
-        return result_of(virtual.opening, virtual.station.snapshot()), is_time_over
+        return result_of(virtual.opening, virtual.station.snapshot(), virtual.recovered), is_time_over
 
 
 def wait_seconds(attempt: int, random: Random, *, has_connected: bool) -> float:
@@ -310,13 +313,14 @@ async def _finish(life: Awaitable[None]) -> None:
         await asyncio.wait_for(life, FAREWELL_SECONDS)
 
 
-def result_of(opening: StationSnapshot, now: StationSnapshot) -> RunResult:
-    """What was done between two snapshots of a station."""
+def result_of(opening: StationSnapshot, now: StationSnapshot, recovered: int) -> RunResult:
+    """What was done between two snapshots of a station; `recovered` transactions were stopped before the first."""
     # A station counts for the life of its memory, which is longer than this run.
     return RunResult(
         station_id=now.station_id,
         was_accepted=now.was_accepted,
         transactions_completed=now.transactions_completed - opening.transactions_completed,
+        transactions_recovered=recovered,
         transactions_running=sum(connector.has_transaction for connector in now.connectors),
         energy_completed_wh=now.energy_completed_wh - opening.energy_completed_wh,
         energy_running_wh=now.energy_running_wh,
@@ -335,12 +339,14 @@ def tell(result: RunResult, as_json: bool) -> None:
         energy_kwh = (result.energy_completed_wh + result.energy_running_wh) / 1000
         line = f"{result.station_id}: {_count(result.transactions_completed, 'transaction')} completed in this run"
         line += f", {energy_kwh:.3f} kWh"
+        if result.transactions_recovered:
+            line += f"; {_count(result.transactions_recovered, 'transaction')} of an earlier run closed"
         if result.transactions_running:
             verb = "runs" if result.transactions_running == 1 else "run"
             line += f"; {_count(result.transactions_running, 'transaction')} still {verb} until the next start"
         if result.messages_queued:
             verb = "waits" if result.messages_queued == 1 else "wait"
-            line += f"; {_count(result.messages_queued, 'transaction message')} {verb} for the next connection"
+            line += f"; {_count(result.messages_queued, 'message')} {verb} for the next connection"
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -61,7 +61,8 @@ class Station:
     that survives, `restarter` what a Reset restarts (None: that never fails), `delay_seconds(attempt, random)` the wait
     before a connection attempt. `on_change` is called when what a snapshot shows may have changed; `opening` is the
     snapshot of the moment when `run` began, with what an earlier run left open closed: the difference to a later one is
-    what this run did. Without `upkeep` no firmware is updated and no file is sent, whatever the product says.
+    what this run did. `recovered` is how many transactions those were. Without `upkeep` no firmware is updated and no
+    file is sent, whatever the product says.
     """
 
     _blocks: Blocks
@@ -171,14 +172,17 @@ class Station:
         )
         watch(housing or Housing(), context, self._blocks.connectors)
         self.opening = self.snapshot()
+        self.recovered = 0
 
     # Life.
 
     async def run(self) -> None:
         """Boot, connect, and stay connected until `close` or `cut_power`."""
         self._calls.count_boot()
+        before = self.opening.transactions_completed
         self._blocks.wake_up()
         self.opening = self.snapshot()
+        self.recovered = self.opening.transactions_completed - before
         await self._line.run()
 
     async def close(self) -> None:

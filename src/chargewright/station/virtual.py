@@ -129,6 +129,11 @@ class VirtualStation:
         return self._first.opening
 
     @property
+    def recovered(self) -> int:
+        """How many transactions an earlier run had left open, which were stopped when `run` began."""
+        return self._first.recovered
+
+    @property
     def has_power(self) -> bool:
         """Whether the grid is there."""
         return self._power.is_set()
