@@ -12,13 +12,15 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from tests.station.scripted_csms import ScriptedCsms
 from tests.station.world import DC_CABLE, SOCKET, product
 from tools.station_openapi import DOCUMENT, document, text_of
 
 from chargewright.clock import SystemClock
 from chargewright.errors import ConfigurationError
-from chargewright.station.control import MOST_READERS, control_file, serving
+from chargewright.station import control as control_module
+from chargewright.station.control import MOST_READERS, Control, control_file, serving
 from chargewright.station.deeds import DEEDS
 from chargewright.station.hands import StationHands
 from chargewright.station.store import StationStore
@@ -194,6 +196,45 @@ async def test_too_many_readers_are_turned_away_and_places_come_back(tmp_path: P
                 async with client.stream("GET", "/stations/CW 2/events") as again:
                     if again.status_code == 200:
                         break
+
+
+async def test_a_reader_that_takes_nothing_loses_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_module, "SEND_SECONDS", 0.05)
+    async with station("CW 1") as hands:
+        made = Control({"CW 1": hands}, "0123456789abcdef")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "method": "GET",
+            "path": "/api/v1/stations/CW 1/events",
+            "raw_path": b"/api/v1/stations/CW%201/events",
+            "root_path": "",
+            "scheme": "http",
+            "query_string": b"",
+            "headers": [(b"authorization", b"Bearer 0123456789abcdef")],
+        }
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.Event().wait()  # its socket takes no more
+
+        async with asyncio.timeout(10):
+            await made.api(scope, receive, send)
+        assert made._followed == []
+
+
+@pytest.mark.parametrize(("mode", "is_told"), [(0o600, False), (0o640, True), (0o604, True)])
+async def test_a_token_that_others_can_read_is_told_of(mode: int, is_told: bool, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("0123456789abcdef\n")
+    file.chmod(mode)
+    with structlog.testing.capture_logs() as entries:
+        async with serving({}, "127.0.0.1:0", tmp_path / "notice", token_file=file):
+            told = [entry for entry in entries if "others can read" in entry["event"]]
+    assert bool(told) == is_told and "0123456789abcdef" not in str(entries)
 
 
 async def test_a_token_of_ones_own(tmp_path: Path) -> None:

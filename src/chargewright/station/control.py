@@ -6,6 +6,7 @@ JSON as in scenario files and in the result of `station run --json`: names in lo
 import asyncio
 import os
 import secrets
+import stat
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -365,6 +366,8 @@ def _token(file: Path) -> str:
         token = file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError("--control-token-file", "", str(file), f"a readable text file ({error})") from error
+    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        _log.warning("others can read the token of the control API", file=str(file), what_now=f"chmod 600 {file}")
     if len(token) < TOKEN_LEAST or not token.isprintable() or " " in token:
         expected = f"{TOKEN_LEAST} or more printable characters of ASCII without spaces"
         raise ConfigurationError(str(file), "", "(hidden)", expected)

@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import hmac
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+import structlog
 import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = ["BODY_BYTES", "PROBLEM", "ControlServer", "Doorkeeper", "Problem", "problem", "read_address"]
 
@@ -20,7 +23,12 @@ PROBLEM: Final = "application/problem+json"
 BODY_BYTES: Final = 16 * 1024
 # How long requests may take to end when the server stops, in seconds.
 GRACE_SECONDS: Final = 2.0
+# How long somebody may take to ask, and how many connections there may be: far more than readers of events.
+HEAD_SECONDS: Final = 10.0
+MOST_CONNECTIONS: Final = 128
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="chargewright station"'}
+
+_log = structlog.get_logger("chargewright.station")
 
 Message = MutableMapping[str, Any]
 Application = Callable[
@@ -88,6 +96,71 @@ class Doorkeeper:
         await self._app(scope, receive_some, send)
 
 
+class _Log(logging.Handler):
+    """Takes what uvicorn says into our log; what strangers send only where somebody asked for that much."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One entry."""
+        tell = _log.error if record.levelno >= logging.ERROR else _log.debug
+        tell("control API", said=record.getMessage().strip(), exc_info=record.exc_info)
+
+
+_logger: Final = logging.getLogger("chargewright.station.control_serving")
+_logger.setLevel(logging.WARNING)
+_logger.propagate = False
+_logger.addHandler(_Log())
+
+
+class _Http(H11Protocol):
+    """HTTP for few who know each other: whoever does not ask in time is sent away, and the oldest of those who have
+    asked nothing where others come."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.logger = _logger
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: Any) -> None:
+        """Somebody came."""
+        super().connection_made(transport)
+        self.came_at = self.loop.time()
+        self._wait()
+        if len(self.connections) > MOST_CONNECTIONS:
+            idle = [each for each in self.connections if isinstance(each, _Http) and each.is_idle]
+            min(idle, key=lambda each: each.came_at).transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Part of a request, of several, or of none."""
+        super().data_received(data)
+        if not self.is_idle:
+            self._wait_no_more()
+        elif self._deadline is None:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Somebody left."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _wait_no_more(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if self.is_idle:
+            self.transport.abort()
+
+
 class _Server(uvicorn.Server):
     """Leaves SIGTERM and SIGINT to the station, and says when it listens."""
 
@@ -111,7 +184,7 @@ class ControlServer:
         self._server = _Server(
             uvicorn.Config(
                 application,
-                http="h11",
+                http=_Http,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
