@@ -207,3 +207,26 @@ def test_what_power_cut_off_never_ended_later_than_now() -> None:
         assert datetime.fromisoformat(stop["timestamp"]) <= world.clock.now()
 
     live(main)
+
+
+def test_what_flowed_after_the_last_meter_value_took_its_time_where_the_meter_keeps_its_register_elsewhere() -> None:
+    """As hardware of one's own does: the station knows the register from its own readings only."""
+
+    async def main(world: World) -> None:
+        # Nothing that the meter keeps reaches the memory of the station.
+        world.virtual.connectors[0]._keep = lambda register_wh: None
+        await world.boot()
+        await world.change("MeterValueSampleInterval", "60")
+        await start(world)
+        await asyncio.sleep(147)
+        await world.cut_power()
+        await world.restart()
+        told = world.store.transactions()[0].last_reading_at
+        stop = await world.csms.expect("StopTransaction")
+        assert told is not None
+        flowed_wh = stop["meterStop"] - world.store.register(1)[0]
+        assert flowed_wh > 50
+        needed_seconds = flowed_wh / SOCKET.max_power_w * 3600
+        assert (datetime.fromisoformat(stop["timestamp"]) - told).total_seconds() >= needed_seconds - 0.001
+
+    live(main)

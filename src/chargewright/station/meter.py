@@ -21,9 +21,16 @@ _ALIGNED: Final = ("MeterValuesAlignedData", "StopTxnAlignedData")
 
 
 class Record(Protocol):
-    """Takes what was read: `sent` for MeterValues, `kept` for the transaction's end."""
+    """Takes what was read at a connector: `sent` for MeterValues, `kept` for the transaction's end."""
 
-    def __call__(self, connector_id: int, key: int | None, sent: MeterValue | None, kept: MeterValue | None) -> None:
+    def __call__(
+        self,
+        connector_id: int,
+        key: int | None,
+        reading: MeterReading,
+        sent: MeterValue | None,
+        kept: MeterValue | None,
+    ) -> None:
         """Durable when it returns."""
 
 
@@ -131,7 +138,7 @@ class Metering:
             context = ReadingContext.SAMPLE_PERIODIC
             sent = self._sent(connector_id, "MeterValuesSampledData", reading, context)
             kept = self.measured(connector_id, "StopTxnSampledData", reading, context)
-            self._record(connector_id, key, sent, kept)
+            self._record(connector_id, key, reading, sent, kept)
 
         self._in_one_commit(connector_id, take)
 
@@ -147,7 +154,7 @@ class Metering:
         reading = msgspec.structs.replace(self._read(connector_id), taken_at=moment)
         sent = self._sent(connector_id, "MeterValuesAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
         kept = self.measured(connector_id, "StopTxnAlignedData", reading, ReadingContext.SAMPLE_CLOCK)
-        self._record(connector_id, self._transaction_of(connector_id), sent, kept)
+        self._record(connector_id, self._transaction_of(connector_id), reading, sent, kept)
 
     def _in_one_commit(self, connector_id: int, take: Callable[[], None]) -> None:
         """Keep the register and queue the message together; what cannot be written was never read."""

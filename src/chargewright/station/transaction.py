@@ -154,13 +154,23 @@ class Transactions:
     # What the meter asks.
 
     def add_meter_value(
-        self, connector_id: int, key: int | None, sent: MeterValue | None, kept: MeterValue | None
+        self,
+        connector_id: int,
+        key: int | None,
+        reading: MeterReading,
+        sent: MeterValue | None,
+        kept: MeterValue | None,
     ) -> None:
-        """Queue `sent` as MeterValues, and keep `kept` for the end of the transaction."""
+        """Queue `sent` as MeterValues, and keep `kept` for the end of the transaction.
+
+        Where the register stood is kept with it, unless the meter itself has kept it in the same memory.
+        """
         told = sent or kept
         with self._store.atomically():
             if key is not None and told is not None:
                 self._store.note_reading(key, told.timestamp)
+                if reading.is_measured and reading.register_wh > self._store.register(connector_id)[0]:
+                    self._store.set_register(connector_id, reading.register_wh, reading.taken_at)
             if sent is not None:
                 # The id is filled in when the message is sent: it may not be known yet.
                 request = MeterValuesRequest(
