@@ -25,7 +25,7 @@ from chargewright.rpc.errors import SecurityFault
 from chargewright.simulation import simulate
 from chargewright.station.context import Answer, CallFailed, CallFailure
 from chargewright.station.dialect import Translator
-from chargewright.station.link import Link
+from chargewright.station.link import WAITING_BOUND, Link
 from chargewright.transport.connection import Peer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -74,6 +74,23 @@ def with_link(
 
 def answer(link: Link, frame: list[Any], payload: Any) -> None:
     link.receive(json.dumps([3, frame[1], payload]).encode())
+
+
+def test_only_so_many_calls_wait() -> None:
+    async def main(link: Link, line: Line) -> None:
+        calls = [
+            asyncio.create_task(link.call(HeartbeatRequest(), HeartbeatResponse, 30)) for _ in range(WAITING_BOUND + 1)
+        ]
+        await asyncio.sleep(1)
+        with pytest.raises(CallFailed) as caught:
+            await link.call(HeartbeatRequest(), HeartbeatResponse, 30)
+        assert caught.value.failure is CallFailure.OFFLINE
+        assert not any(call.done() for call in calls), "those who came in time"
+        link.detach()
+        failed = await asyncio.gather(*calls, return_exceptions=True)
+        assert {error.failure for error in failed if isinstance(error, CallFailed)} == {CallFailure.LOST}
+
+    with_link(main)
 
 
 def test_calls_wait_their_turn() -> None:

@@ -86,6 +86,28 @@ def test_messages_take_their_time_and_keep_their_order() -> None:
     simulate(main)
 
 
+def test_what_is_under_way_on_a_lost_connection_is_lost_and_nothing_else() -> None:
+    async def main(clock: object) -> None:
+        csms = ScriptedCsms(clock.now)  # type: ignore[attr-defined]  # a LoopClock
+        network = SimulatedNetwork(csms.connect)
+        got: list[bytes] = []
+        ended: list[CloseInfo] = []
+        way = await connected(csms, network, got, ended)
+        network.mend(10.0)
+        way.send(b'[2,"1","Heartbeat",{}]')
+        way.received(b"on its way")
+        csms.wire.abort()  # type: ignore[union-attr]  # connected above
+        await asyncio.sleep(1)
+        assert [info.code for info in ended] == [1006]
+        assert way._incoming == [] and way._outgoing == []
+        # What comes from below all the same reaches nobody.
+        way.received(b"late")
+        await asyncio.sleep(60)
+        assert got == [] and csms.ids == []
+
+    simulate(main)
+
+
 def test_a_goodbye_takes_along_what_was_sent_before_and_pausing_passes_through() -> None:
     async def main(clock: object) -> None:
         csms = ScriptedCsms(clock.now)  # type: ignore[attr-defined]  # a LoopClock

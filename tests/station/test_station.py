@@ -10,7 +10,8 @@ from tests.station.test_firmware import PROTOCOLS
 from tests.station.test_security import SECURITY
 from tests.station.world import DC_CABLE, SOCKET, World, car, live, product
 
-from chargewright.protocol.v16.core import ConfigurationStatus
+from chargewright.protocol.v16.core import ConfigurationStatus, HeartbeatRequest, HeartbeatResponse
+from chargewright.station.context import CallFailed, CallFailure
 from chargewright.station.hardware.interface import Outlet
 from chargewright.station.store import StationStoreError
 
@@ -49,6 +50,25 @@ def test_a_csms_that_says_too_much_does_not_keep_it_from_booting() -> None:
         # What it orders must be exact, though.
         refused = await world.csms.call("GetConfiguration", key=["HeartbeatInterval"], greeting="hello")
         assert refused[0] == "FormationViolation"
+
+    live(main)
+
+
+def test_nothing_is_said_unasked_before_it_is_accepted() -> None:
+    async def main(world: World) -> None:
+        world.csms.answers["BootNotification"] = {
+            "status": "Pending",
+            "currentTime": world.clock.now().isoformat(),
+            "interval": 600,
+        }
+        world.start()
+        await world.csms.expect("BootNotification")
+        await asyncio.sleep(1)
+        # As a block would that does not ask first whether it may.
+        with pytest.raises(CallFailed) as caught:
+            await world.virtual.station._context.call(HeartbeatRequest(), HeartbeatResponse)
+        assert caught.value.failure is CallFailure.OFFLINE
+        assert {action for _, action, _ in world.csms.calls} == {"BootNotification"}
 
     live(main)
 
