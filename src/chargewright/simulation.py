@@ -70,7 +70,7 @@ class SimulationLoop(asyncio.SelectorEventLoop):
         return self._jumping.time
 
     # Its type is narrower than the loop's, because it never returns.
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> NoReturn:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> NoReturn:  # type: ignore[override]  # it refuses
         """Refused: the loop would jump ahead while the thread works."""
         raise SimulationStalled(f"{func!r} wants a thread; virtual time cannot wait for one")
 

@@ -138,6 +138,10 @@ async def test_plays_and_fleets_connect_with_tls_and_a_password(command: str, tm
 def test_what_comes_along_is_listed() -> None:
     listed = CliRunner().invoke(station_app, ["play", "--list"])
     assert listed.exit_code == 0 and "first-charge: " in listed.stdout
+    as_json = CliRunner().invoke(station_app, ["play", "--list", "--json"])
+    told = {item["name"]: item["description"] for item in json.loads(as_json.stdout)}
+    assert as_json.exit_code == 0 and f"first-charge: {told['first-charge']}\n" in listed.stdout
+    assert len(told) == len(listed.stdout.splitlines())
 
 
 @pytest.mark.parametrize(

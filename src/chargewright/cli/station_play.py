@@ -72,13 +72,19 @@ def play(
     signal came), 2 a setting or the scenario is wrong, 4 the data directory cannot be used.
     """
     with needs("station", "station"):
+        import msgspec
+
         from chargewright.errors import ConfigurationError
         from chargewright.station.play_running import PlaySettings, run_scenario
         from chargewright.station.scenario import load_scenario, names
 
     if list_:
-        for name in names():
-            typer.echo(f"{name}: {load_scenario(name, station_id='CW').description}")
+        listed = {name: load_scenario(name, station_id="CW").description for name in names()}
+        if json:
+            typer.echo(msgspec.json.encode([{"name": name, "description": listed[name]} for name in listed]).decode())
+        else:
+            for name, description in listed.items():
+                typer.echo(f"{name}: {description}")
         return
     try:
         if scenario is None:

@@ -119,7 +119,7 @@ class Closing(Body):
     timestamp: InstantIn | None = None
     """Default: the instant of that register, else that of the start."""
     # The words of the enumeration, so that the document of the API lists them; mypy wants them written out.
-    reason: Literal[tuple(reason.value for reason in Reason)] = Reason.OTHER.value  # type: ignore[valid-type]
+    reason: Literal[tuple(reason.value for reason in Reason)] = Reason.OTHER.value  # type: ignore[valid-type]  # from a table
     note: _Note | None = None
 
 
