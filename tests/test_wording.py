@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
-from chargewright.wording import choices_at, in_plain_words
+from chargewright.wording import choices_at, counted, in_plain_words
 
 M = msgspec.Meta
 DATE_AND_TIME = "a date and time with its zone, such as 2031-01-01T00:00:00Z"
@@ -105,6 +105,10 @@ def test_our_own_words_stay() -> None:
     assert in_plain_words("Value error, 32 to 40 hexadecimal digits") == "32 to 40 hexadecimal digits"
     assert in_plain_words("Expected `limit` with one decimal place") == "limit with one decimal place"
     assert in_plain_words("something else") == "something else"
+
+
+def test_numbers_with_nouns() -> None:
+    assert [counted(number, "message") for number in (0, 1, 2)] == ["0 messages", "1 message", "2 messages"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
-__all__ = ["choices_at", "in_plain_words"]
+__all__ = ["choices_at", "counted", "in_plain_words"]
 
 _TYPES: Final = {
     "int": "a whole number",
@@ -26,10 +26,6 @@ _UNKNOWN: Final = "no field of this name"
 _Reading = str | Callable[[re.Match[str]], str]
 
 
-def _counted(count: str, unit: str) -> str:
-    return f"{count} {unit}" if count == "1" else f"{count} {unit}s"
-
-
 def _type(names: str) -> str:
     """Of "str" and "str | null"."""
     return " or ".join(_TYPES.get(name, name) for name in names.split(" | ") if name != "null") or _TYPES["null"]
@@ -38,7 +34,7 @@ def _type(names: str) -> str:
 def _length(match: re.Match[str]) -> str:
     names, comparison, count = match.groups()
     bound = {">=": "at least", "<=": "at most"}.get(comparison or "", "exactly")
-    return f"{_type(names)} of {bound} {_counted(count, 'character' if names.startswith('str') else 'item')}"
+    return f"{_type(names)} of {bound} {counted(int(count), 'character' if names.startswith('str') else 'item')}"
 
 
 def _bounded(match: re.Match[str]) -> str:
@@ -84,10 +80,13 @@ _SENTENCES: Final[tuple[tuple[re.Pattern[str], _Reading], ...]] = tuple(
         (r"Invalid RFC3339 encoded datetime", _DATE_AND_TIME),
         (r"Field required", _MISSING),
         (r"Extra inputs are not permitted", _UNKNOWN),
-        (r"String should have at (most|least) (\d+) characters?", lambda m: f"at {m[1]} {_counted(m[2], 'character')}"),
+        (
+            r"String should have at (most|least) (\d+) characters?",
+            lambda m: f"at {m[1]} {counted(int(m[2]), 'character')}",
+        ),
         (
             r"\w+ should have at (most|least) (\d+) items?(?: after validation)?, not .*",
-            lambda match: f"at {match[1]} {_counted(match[2], 'item')}",
+            lambda match: f"at {match[1]} {counted(int(match[2]), 'item')}",
         ),
         (r"String should match pattern '(.*)'", _pattern),
         (r"Input should be greater than or equal to (.+)", lambda match: f"{_number(match[1])} or more"),
@@ -125,6 +124,11 @@ def in_plain_words(said: str, choices: Sequence[str] = ()) -> str:
         if match is not None:
             return words if isinstance(words, str) else words(match)
     return sentence.replace("`", "")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 message`, `2 messages`: a number with a noun that makes its plural with an s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def choices_at(kind: Any, path: str) -> tuple[str, ...]:

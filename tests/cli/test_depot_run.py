@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chargewright.cli import depot_run
 from chargewright.cli.depot import DepotSettings
 from chargewright.cli.depot_run import LOG_FILE, run
 
@@ -13,9 +14,13 @@ def settings(data: Path, ocpp: str = "127.0.0.1:0") -> DepotSettings:
     return DepotSettings(data=data, ocpp=ocpp, http="127.0.0.1:0", speed=100.0, seed=5)
 
 
-def test_a_short_run_ends_by_itself_with_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_short_run_ends_by_itself_with_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(depot_run, "LINE_SECONDS", 1.5)
     assert run(settings(tmp_path), for_seconds=2.0, as_json=False) == 0
     printed = capsys.readouterr().out
+    assert "per second" in printed and " 0.0 per second" not in printed, "the first line has a rate, too"
     assert "Drivers stop charging and leave" in printed
     assert "transactions completed" in printed
     assert "DEPOT-DC-1" in printed

@@ -55,7 +55,7 @@ def test_a_play_that_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert run_scenario(settings(tmp_path, TOO_LATE), as_json=False) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "plug-in connector=1: done at" in lines[0] and "wait_for online=True: timed-out at" in lines[1]
-    assert lines[2].strip() == "CW 1: not within 0.2 s: online should be True and is False"
+    assert lines[2].strip() == "CW 1: not within 0.2 s: online should be true and is false"
     assert lines[3].endswith("cut-power: not-reached")
     assert lines[4] == "CW 1: 0 transactions completed, 0.000 kWh, 0 messages wait"
 

@@ -87,6 +87,7 @@ async def _view(depot: Depot, console: Console) -> None:
     }
     rate = MessageRate()
     began = time.monotonic()
+    rate.update(began, depot.summary().messages)
 
     def snapshots() -> dict[str, StationSnapshot]:
         return {identity: virtual.station.snapshot() for identity, virtual in depot.stations.items()}

@@ -16,6 +16,7 @@ import typer
 from chargewright.cli.extras import needs
 from chargewright.station.deeds import DEEDS, Deed, bare_type, summary
 from chargewright.station.presented_tag import PresentedTag
+from chargewright.wording import counted
 
 if TYPE_CHECKING:
     import httpx
@@ -263,7 +264,8 @@ def _headline(state: dict[str, Any]) -> str:
     if state["is_emergency_stopped"]:
         words.append("emergency button pressed")
     if state["messages_queued"]:
-        words.append(f"{state['messages_queued']} messages wait")
+        verb = "waits" if state["messages_queued"] == 1 else "wait"
+        words.append(f"{counted(state['messages_queued'], 'message')} {verb}")
     if state.get("last_tag") is not None:
         words.append(msgspec.convert(state["last_tag"], PresentedTag).told())
     return f"{state['station_id']}: {', '.join(words)}"

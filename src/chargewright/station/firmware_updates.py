@@ -255,7 +255,7 @@ class FirmwareUpdates:
             self._keep(job)
             self.moved(job)
         tell = self._context.log.warning if reason else self._context.log.info
-        tell("firmware update", stage=stage.name, location=mask_url(job.location), reason=reason)
+        tell("firmware update", stage=stage.value, location=mask_url(job.location), reason=reason)
         self._note("firmware update", stage=stage.value, **({"reason": reason} if reason else {}))
         if job.has_ended:
             self._clear_shelf()

@@ -17,7 +17,9 @@ def configure_log(level: str, stream: TextIO | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "station", "event"]),
+            structlog.processors.KeyValueRenderer(
+                key_order=["timestamp", "level", "station", "event"], drop_missing=True
+            ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),

@@ -29,6 +29,7 @@ from chargewright.station.upkeep import DiskShelf
 from chargewright.station.virtual import VirtualStation, image_path, store_path
 from chargewright.transport.basic_auth import is_authorization_key, password_from_key
 from chargewright.transport.choice import implementation
+from chargewright.wording import counted
 
 __all__ = ["PlaySettings", "password_of", "run_scenario", "tell_result"]
 
@@ -210,10 +211,9 @@ def tell_result(result: PlayResult, as_json: bool) -> None:
             _tell_step(step, sys.stdout)
     for station in result.stations:
         energy_kwh = (station.energy_completed_wh + station.energy_running_wh) / 1000
-        sys.stdout.write(
-            f"{station.station_id}: {station.transactions_completed} transactions completed, {energy_kwh:.3f} kWh, "
-            f"{station.messages_queued} messages wait\n"
-        )
+        completed = counted(station.transactions_completed, "transaction")
+        waiting = f"{counted(station.messages_queued, 'message')} {'waits' if station.messages_queued == 1 else 'wait'}"
+        sys.stdout.write(f"{station.station_id}: {completed} completed, {energy_kwh:.3f} kWh, {waiting}\n")
     sys.stdout.flush()
 
 

@@ -205,7 +205,7 @@ class Play:
             wanted = _wanted(condition, name)
             is_enough = actual == wanted if name not in _AT_LEAST else actual is not None and actual >= wanted
             if not is_enough:
-                unmet.append(f"{name} should be {wanted} and is {actual}")
+                unmet.append(f"{name} should be {_shown(wanted)} and is {_shown(actual)}")
         return unmet
 
     def _messages(self, state: StationState, condition: Condition) -> int:
@@ -267,6 +267,13 @@ def _is_asked(condition: Condition, name: str) -> bool:
 
 def _wanted(condition: Condition, name: str) -> Any:
     return (condition.count or 1) if name == "message" else getattr(condition, name)
+
+
+def _shown(value: Any) -> str:
+    """As scenario files write it; "not known" where the station knows nothing of it, or has no such thing."""
+    if value is None:
+        return "not known"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _described(step: Step) -> str:

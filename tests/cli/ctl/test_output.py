@@ -33,6 +33,14 @@ def test_cells_are_words_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_several_objects_get_a_line_each_and_nothing_is_padded(capsys: pytest.CaptureFixture[str]) -> None:
+    history = [{"state": "ordered", "at": "1"}, {"state": "done", "at": None}]
+    print_item({"note": "two\nlines", "history": history, "last": True}, as_json=False)
+    assert capsys.readouterr().out == (
+        "note     two\n         lines\nhistory  state ordered, at 1\n         state done\nlast     yes\n"
+    )
+
+
 def test_an_empty_list_is_said_to_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
     print_page({"items": [], "next": None}, {"at": "at"}, as_json=False)
     assert capsys.readouterr().out == "None.\n"

@@ -5,6 +5,7 @@ from tests.cli.ctl.conftest import Ctl, json_of
 from tests.csms.wire import PASSWORD, WireStation
 from websockets.exceptions import InvalidStatus
 
+from chargewright.cli.ctl import stations
 from chargewright.csms.app import Csms
 
 
@@ -69,3 +70,13 @@ async def test_what_is_wrong_is_said_by_exit_codes(ctl: Ctl) -> None:
     assert (await ctl("stations", "register", "B", "--password-env", "NOT_SET")).exit_code == 2
     assert (await ctl("stations", "change", "A1", "--without", "everything")).exit_code == 2
     assert (await ctl("stations", "remove", "nobody")).exit_code == 4
+
+
+def test_no_clock_is_off_by_less_than_nothing() -> None:
+    shown = stations.COLUMNS["clock off (s)"]
+    assert callable(shown)
+    assert [str(shown({"clockOffsetSeconds": seconds})) for seconds in (-0.001, -1.256, None)] == [
+        "0.0",
+        "-1.26",
+        "None",
+    ]

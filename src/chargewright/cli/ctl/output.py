@@ -17,6 +17,8 @@ Limit = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
 
 # Where nobody looks: wide enough that nothing is folded.
 UNSEEN_WIDTH: Final = 240
+# Blanks between the names of members and their values.
+GAP: Final = 2
 
 # Heading → name of the member, or how to make the cell.
 Columns = Mapping[str, str | Callable[[Mapping[str, Any]], Any]]
@@ -45,10 +47,18 @@ def print_item(item: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(item)
         return
+    console = _console()
+    cells = {name: _lines(value) for name, value in item.items()}
+    if not console.is_terminal:  # each line as it is, without blanks up to some width
+        width = max(map(len, cells), default=0) + GAP
+        for name, cell in cells.items():
+            for number, line in enumerate(cell.plain.split("\n")):
+                typer.echo(f"{'' if number else name:{width}}{line}".rstrip())
+        return
     table = Table(box=None, pad_edge=False, show_header=False)
-    for name, value in item.items():
-        table.add_row(Text(name, style="bold"), _cell(value))
-    _console().print(table)
+    for name, cell in cells.items():
+        table.add_row(Text(name, style="bold"), cell)
+    console.print(table)
 
 
 def print_done(sentence: str, *, as_json: bool) -> None:
@@ -84,6 +94,13 @@ def _cell(value: Any) -> Text:
     else:
         text = _words(value)
     return Text(_printable(text), overflow="fold")
+
+
+def _lines(value: Any) -> Text:
+    """The same with a line for each of several objects, such as what an update went through."""
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(each, dict) for each in value):
+        return Text(_printable("\n".join(map(_words, value))), overflow="fold")
+    return _cell(value)
 
 
 def _words(value: Any) -> str:

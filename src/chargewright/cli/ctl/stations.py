@@ -233,7 +233,7 @@ def _list(
 
 
 def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 2)
+    return None if seconds is None else round(seconds, 2) + 0.0  # not -0.0
 
 
 def _print_password(station: dict[str, Any], as_json: bool) -> None:
