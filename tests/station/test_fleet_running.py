@@ -137,3 +137,12 @@ def test_firmware_images_lie_on_disk_where_there_are_thousands_of_stations(
     folders = {shelf.path.parent for shelf in shelves if isinstance(shelf, DiskShelf)}
     assert (folders == {tmp_path}) is is_kept
     assert [folder.exists() for folder in folders] == [is_kept]
+
+
+def test_a_fleet_with_tls_is_let_in_with_that_profile_and_has_no_certificates(tmp_path: Path) -> None:
+    key = "00112233445566778899aabbccddeeff"
+    for number, changes in enumerate(({"csms_url": "wss://a"}, {"security_profile": 2})):
+        write_seed(settings(authorization_key=key, **changes), tmp_path / f"{number}.toml")
+        assert read_seed(tmp_path / f"{number}.toml").station[0].profile == 2
+    with pytest.raises(ConfigurationError, match="--security-profile: 3 .* have no certificates of their own"):
+        write_seed(settings(security_profile=3), tmp_path / "none.toml")
