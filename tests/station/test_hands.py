@@ -14,7 +14,7 @@ from chargewright.pki.authorities import make_authority
 from chargewright.protocol.v16.core import ChargePointErrorCode
 from chargewright.station import deeds
 from chargewright.station.deeds import DEEDS, Deed
-from chargewright.station.hands import HandRefused, StationHands
+from chargewright.station.hands import COUNTED_KINDS, HandRefused, StationHands
 from chargewright.station.hardware.firmware import InstallStep
 from chargewright.station.product import FirmwareManagement, Product, Security
 
@@ -367,6 +367,9 @@ def test_what_is_no_call_is_not_counted() -> None:
         assert hands.messages == before
         hands.virtual.network.on_message(False, b'[2,"1","Reset",{}]')
         assert hands.messages["Reset"] == 1
+        for number in range(COUNTED_KINDS + 50):
+            hands.virtual.network.on_message(False, b'[2,"1","Kind%d",{}]' % number)
+        assert len(hands.messages) == COUNTED_KINDS
 
     tell(story)
 
