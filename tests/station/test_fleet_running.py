@@ -141,8 +141,9 @@ def test_firmware_images_lie_on_disk_where_there_are_thousands_of_stations(
 
 def test_a_fleet_with_tls_is_let_in_with_that_profile_and_has_no_certificates(tmp_path: Path) -> None:
     key = "00112233445566778899aabbccddeeff"
-    for number, changes in enumerate(({"csms_url": "wss://a"}, {"security_profile": 2})):
+    ways: list[dict[str, Any]] = [{"csms_url": "wss://a"}, {"security_profile": 2}]
+    for number, changes in enumerate(ways):
         write_seed(settings(authorization_key=key, **changes), tmp_path / f"{number}.toml")
         assert read_seed(tmp_path / f"{number}.toml").station[0].profile == 2
-    with pytest.raises(ConfigurationError, match="--security-profile: 3 .* have no certificates of their own"):
+    with pytest.raises(ConfigurationError, match=r"--security-profile: 3 .* have no certificates of their own"):
         write_seed(settings(security_profile=3), tmp_path / "none.toml")
