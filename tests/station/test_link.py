@@ -25,7 +25,7 @@ from chargewright.rpc.errors import SecurityFault
 from chargewright.simulation import simulate
 from chargewright.station.context import Answer, CallFailed, CallFailure
 from chargewright.station.dialect import Translator
-from chargewright.station.link import WAITING_BOUND, Link
+from chargewright.station.link import DELAYED_BOUND, WAITING_BOUND, Link
 from chargewright.transport.connection import Peer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,6 +40,13 @@ class Line:
         self.is_open = True
         self.is_broken = False
         self.sent: list[Any] = []
+        self.is_paused = False
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
 
     def send(self, message: bytes) -> None:
         if self.is_broken:
@@ -334,3 +341,34 @@ def test_an_error_while_receiving_ends_with_the_message_and_with_the_connection(
 
     accepted = Answer(ClearCacheResponse(status=ClearCacheStatus.ACCEPTED))
     with_link(main, {"ClearCache": lambda request: accepted})
+
+
+def test_who_asks_faster_than_a_slow_station_answers_has_to_wait() -> None:
+    async def main(link: Link, line: Line) -> None:
+        for number in range(DELAYED_BOUND):
+            assert not line.is_paused
+            link.receive(f'[2,"{number}","ClearCache",{{}}]'.encode())
+            await asyncio.sleep(0)
+        assert line.is_paused and line.sent == []
+        await asyncio.sleep(2.5)
+        assert not line.is_paused
+        await asyncio.sleep(60)
+        assert [frame[1] for frame in line.sent] == [str(number) for number in range(DELAYED_BOUND)]
+
+    clears = {"ClearCache": lambda request: Answer(ClearCacheResponse(status=ClearCacheStatus.ACCEPTED))}
+    with_link(main, clears, answer_seconds=lambda: 2.0)
+
+
+def test_a_new_connection_begins_with_nothing_delayed() -> None:
+    async def main(link: Link, line: Line) -> None:
+        for number in range(DELAYED_BOUND):
+            link.receive(f'[2,"{number}","ClearCache",{{}}]'.encode())
+            await asyncio.sleep(0)
+        link.detach()
+        again = Line()
+        link.attach(again)  # type: ignore[arg-type]  # as much of a Connection as the link uses
+        await asyncio.sleep(60)
+        assert again.sent == [] and not again.is_paused
+
+    clears = {"ClearCache": lambda request: Answer(ClearCacheResponse(status=ClearCacheStatus.ACCEPTED))}
+    with_link(main, clears, answer_seconds=lambda: 2.0)

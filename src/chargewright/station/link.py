@@ -40,6 +40,8 @@ ResponseType = TypeVar("ResponseType", bound=Message)
 Command = Callable[[Message], Answer | None]
 # Status reports and the like wait here while one CALL is under way; far more than a station can have.
 WAITING_BOUND: Final = 1000
+# With so many CALLs of the CSMS waiting for their slow answers, no more are read (OCPP-J 4.1.1 wants one at a time).
+DELAYED_BOUND: Final = 8
 # What a slow or broken line does to good messages.
 HARMLESS: Final = frozenset({IgnoredReason.LATE_ANSWER, IgnoredReason.UNKNOWN_ID, IgnoredReason.CONNECTION_LOST})
 
@@ -81,6 +83,7 @@ class Link:
         self._received_nonsense = received_nonsense
         self._answer_seconds = answer_seconds
         self._served_until = 0.0
+        self._delayed: list[CallReceived] = []
         self.traffic = Traffic()
         self._tally = Tally() if tally is None else tally
         self.last_sent = clock.monotonic()
@@ -110,6 +113,7 @@ class Link:
         """Use a new connection."""
         self._connection = connection
         self._rpc = self._make_rpc()
+        self._delayed = []
 
     def receive(self, message: bytes) -> None:
         """A message came in on the present connection.
@@ -284,8 +288,16 @@ class Link:
         def serve() -> None:
             # The answer belongs to the connection on which it was asked for.
             if self._rpc is rpc:
-                self._serve(event)
+                # In the order of the CALLs: timers for one moment may fire a rounding error apart.
+                due = self._delayed.pop(0)
+                if len(self._delayed) == DELAYED_BOUND - 1 and self._connection is not None:
+                    self._connection.resume()
+                self._serve(due)
 
+        self._delayed.append(event)
+        if len(self._delayed) == DELAYED_BOUND and self._connection is not None:
+            # Whoever asks faster than a slow station answers has to wait: nothing piles up here.
+            self._connection.pause()
         now = self._clock.monotonic()
         self._served_until = max(self._served_until, now + self._answer_seconds())
         self._call_later(self._served_until - now, serve)
