@@ -30,6 +30,20 @@ def test_help_shows_no_type_beside_a_flag(words: list[str]) -> None:
     assert "bool" not in shown.output
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--connector", "1", "--error-code", "Tired"], "'--error-code': 'Tired' is not one of 'Connector"),
+        (["--connector", "one", "--error-code", "OverVoltage"], "'--connector': expected a whole number"),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(options: list[str], said: str) -> None:
+    environment = {"COLUMNS": "400", "NO_COLOR": "1", "TERM": "dumb"}
+    refused = CliRunner().invoke(app, ["station", "do", "CW 1", "fault", *options], env=environment)
+    assert refused.exit_code == 2
+    assert said in refused.output
+
+
 def test_help_of_station_begins_with_run() -> None:
     shown = CliRunner().invoke(app, ["station", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
     commands = shown.output.partition("Commands")[2]

@@ -8,12 +8,24 @@ import typer
 from typer.core import TyperGroup, TyperOption
 
 from chargewright import __version__
+from chargewright.wording import in_plain_words
 
 __all__ = ["app", "main"]
 
 
 class _Root(TyperGroup):
-    """Shows no type beside a flag in any help of the tree below: a flag takes no value."""
+    """Shows no type beside a flag in any help of the tree below, as a flag takes no value; and says what is wrong with
+    an option without the words of the library that checked it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            said = error.message
+            error.message = said.removeprefix("Value error, ")
+            if said.startswith("Input should be"):
+                error.message = f"expected {in_plain_words(said)}"
+            raise
 
     def get_params(self, ctx: Any) -> list[Any]:
         parameters = super().get_params(ctx)
