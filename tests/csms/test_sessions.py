@@ -168,3 +168,18 @@ async def test_when_stations_were_heard_is_known(bench: Workbench) -> None:
     assert bench.csms._sessions.seen() == {}
     await bench.exchange(connection, "Heartbeat", {})
     assert list(bench.csms._sessions.seen()) == [station_id(bench)]
+
+
+async def test_who_goes_is_known_until_that_is_written_down(bench: Workbench) -> None:
+    connection = await bench.connect()
+    await bench.exchange(connection, "Heartbeat", {})
+    heard = bench.csms._sessions.seen()
+    connection.vanish()
+    other = await bench.connect("A2")
+    await bench.exchange(other, "Heartbeat", {})
+    sessions = bench.csms._sessions
+    assert heard.items() <= sessions.seen().items()
+    sessions.seen_kept({station_id(bench): 0})
+    assert heard.items() <= sessions.seen().items(), "another moment was written"
+    sessions.seen_kept(sessions.seen())
+    assert station_id(bench) not in sessions.seen()

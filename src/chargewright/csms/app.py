@@ -403,6 +403,7 @@ class Csms:
                 try:
                     await storage.touch_stations(changed)
                     written = seen
+                    self._sessions.seen_kept(seen)
                 except StorageError as error:
                     _log.warning("when stations were last seen was not written", error=str(error))
 

@@ -74,6 +74,8 @@ class Sessions:
         self._empty = asyncio.Event()
         self._empty.set()
         self._closed_messages = 0
+        # When those were last heard that have gone since it was last written down.
+        self._seen_last: dict[int, int] = {}
         self._opened = 0
         self._evicted = 0
         self._closed_counts: Counter[str] = Counter()
@@ -197,12 +199,16 @@ class Sessions:
             session.close(code, reason)
 
     def seen(self) -> dict[int, int]:
-        """When each connected station was last heard: station id → µs."""
-        return {
+        """When each station was last heard that is connected, or was since the last `seen_kept`: station id → µs."""
+        return self._seen_last | {
             station_id: session.last_received_at
             for station_id, session in self._of_station.items()
             if session.last_received_at
         }
+
+    def seen_kept(self, seen: Mapping[int, int]) -> None:
+        """What `seen` told is on disk."""
+        self._seen_last = {key: when for key, when in self._seen_last.items() if seen.get(key) != when}
 
     def statistics(self) -> dict[str, float]:
         """Connections now, and counters since the start."""
@@ -220,6 +226,8 @@ class Sessions:
 
     def _leave(self, session: Session) -> None:
         del self._of_station[session.station.id]
+        if session.last_received_at:
+            self._seen_last[session.station.id] = session.last_received_at
         for act in self.on_went:
             act(session.station.id)
 

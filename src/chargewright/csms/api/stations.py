@@ -99,6 +99,7 @@ class Station(View):
     close_reason: str | None
     first_seen_at: Instant | None
     last_seen_at: Instant | None
+    """When it last sent a message; up to a minute behind once it is away."""
     clock_offset_seconds: float | None
     """How far its clock is off, as far as this connection told; above 0 it is fast."""
     booted: bool
