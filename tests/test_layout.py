@@ -50,6 +50,8 @@ WITHOUT_SOURCE = {
     "transport/test_conformance.py",
     "station/test_against_ocpp_library.py",
     "station/test_every_command_of_the_library.py",
+    "station/test_limits_in_force.py",
+    "station/test_published_schedules.py",
     "station/test_keys_obeyed.py",
 }
 # Tables and message definitions may be longer than a screen allows.
