@@ -112,7 +112,12 @@ class CentralSystem:
             ):
                 await asyncio.sleep(0.01)
         heartbeats = len([name for name, _ in self.calls if name == "Heartbeat"])
-        await self.call("TriggerMessage", requestedMessage="Heartbeat")
+        async with asyncio.timeout(20):
+            # Before it is accepted it refuses; what it says after that wakes us up.
+            self._changed.clear()
+            while await self.call("TriggerMessage", requestedMessage="Heartbeat") != {"status": "Accepted"}:
+                await self._changed.wait()
+                self._changed.clear()
         await self.expect("Heartbeat", heartbeats + 1)
 
 
