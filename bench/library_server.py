@@ -41,7 +41,7 @@ async def serve(connection: Any) -> None:
 async def main() -> None:
     """Listen on a free port, print it, serve until the process is ended."""
     logging.disable(logging.CRITICAL)
-    async with websockets.serve(serve, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:  # type: ignore[list-item]
+    async with websockets.serve(serve, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:  # type: ignore[list-item]  # a plain name does
         sys.stdout.write(f"{next(iter(server.sockets)).getsockname()[1]}\n")
         sys.stdout.flush()
         await server.serve_forever()

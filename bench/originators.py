@@ -93,7 +93,7 @@ async def library(url: str, count: int, seconds: float) -> Originated:
     async def charge(number: int) -> None:
         nonlocal calls
         name = f"BENCH{number:05d}"
-        async with websockets.connect(f"{url}/{name}", subprotocols=["ocpp1.6"]) as connection:  # type: ignore[list-item]
+        async with websockets.connect(f"{url}/{name}", subprotocols=["ocpp1.6"]) as connection:  # type: ignore[list-item]  # a plain name does
             station = ChargePoint(name, connection)
             reading = asyncio.create_task(station.start())
             try:

@@ -222,6 +222,7 @@ class Fleet:
         for number, identity in enumerate(identities(self.plan.prefix, self.plan.count)):
             early = self._began + number / per_second - self._loop.time()
             if early > 0:
+                # The ramp that was asked for: so many stations each second.
                 await asyncio.sleep(early)
             self._add(number, identity)
 

@@ -67,7 +67,7 @@ class Configurable(ChargePoint):  # type: ignore[misc]  # untyped in the library
 @asynccontextmanager
 async def connected(csms: Csms, **options: Any) -> AsyncIterator[Configurable]:
     url = f"ws://{csms.addresses.ocpp[0]}/A1"
-    async with websockets.connect(url, subprotocols=["ocpp1.6"]) as socket:  # type: ignore[list-item]
+    async with websockets.connect(url, subprotocols=["ocpp1.6"]) as socket:  # type: ignore[list-item]  # a plain name does
         station = Configurable(socket, **options)
         reader = asyncio.create_task(station.start())
         await station.call(call.BootNotification(charge_point_model="M", charge_point_vendor="V"))

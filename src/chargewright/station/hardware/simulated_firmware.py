@@ -58,6 +58,7 @@ class SimulatedFirmware:
         offset = 0
         while chunk := await image.read(offset, CHUNK_BYTES):
             offset += len(chunk)
+        # As long as a real memory would take to be written; there is nothing to wait for.
         await asyncio.sleep(self.write_seconds)
         self._maybe_fail(InstallStep.WRITING, head)
         does_not_start = InstallStep.STARTING in (self.failing, _failure(head))
