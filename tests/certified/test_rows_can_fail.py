@@ -30,7 +30,6 @@ SCENARIOS: Final[dict[str, Scenario]] = {
 # What cannot be seen there, either way.
 BLIND: Final = {
     "kempower_s_series-AQ-4": "about firmware, whose profile was not tested and is refused",
-    "koolsign_kcap7pg_cl5g-AQ-6": "does not hold, which test_questions says",
 }
 
 

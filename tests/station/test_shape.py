@@ -62,3 +62,9 @@ def test_times_come_from_the_certificate_or_not_at_all() -> None:
     with pytest.raises(ConfigurationError, match="performance"):
         timing_of(STATIONS["reference"])
     assert product_of(STATIONS["xcharge_c6"]).timing is None
+
+
+def test_only_a_control_pilot_has_a_least_current_of_6_amperes() -> None:
+    least = {name: product_of(pics).outlets[0].least_current_a for name, pics in STATIONS.items()}
+    assert least["koolsign_kcap7pg_cl5g"] == 1.0
+    assert least["reference"] == least["minimal"] == 6.0

@@ -16,10 +16,9 @@ from chargewright.charging_profiles.units import DirectCurrent, Limit, Supply, o
 from chargewright.protocol.v16.datatypes import ChargingRateUnitType
 from chargewright.station.hardware.interface import NO_OFFER, Offer, Outlet
 
-__all__ = ["LEAST_AC_A", "LEAST_DC_A", "Claim", "offer_under", "shared", "shares", "station_supply", "supply_of"]
+__all__ = ["LEAST_DC_A", "Claim", "offer_under", "shared", "shares", "station_supply", "supply_of"]
 
-# IEC 61851-1, annex A: a control pilot cannot offer less. On DC a vehicle is at least told a whole ampere.
-LEAST_AC_A: Final = Decimal(6)
+# On DC a vehicle is at least told a whole ampere; on AC the outlet says what it can tell.
 LEAST_DC_A: Final = Decimal(1)
 # No DC vehicle charges at less; a limit in watt leaves as much current as it can mean.
 _LOWEST_DC_V: Final = Decimal(200)
@@ -113,7 +112,7 @@ def offer_under(limit: Limit, claim: Claim) -> Offer:
         return NO_OFFER if amperes < LEAST_DC_A else Offer(float(amperes), float(watts), 0)
     for phases in _phase_choices(limit, claim):
         amperes, watts = _on_phases(limit, supply, phases)
-        if amperes >= LEAST_AC_A:
+        if amperes >= _exact(outlet.least_current_a):
             return Offer(float(amperes), float(watts), phases)
     return NO_OFFER
 
@@ -156,7 +155,7 @@ def _most(maximum: Limit, claim: Claim) -> Limit:
             watts = min(watts, LEAST_DC_A * _LOWEST_DC_V)
         return Limit(watts, _DOWN.divide(watts, claim.supply.volts(claim.limit)))
     if claim.is_resting:
-        amperes = min(amperes, LEAST_AC_A)
+        amperes = min(amperes, _exact(claim.outlet.least_current_a))
         watts = min(watts, amperes * claim.supply.nominal_voltage * offer.phases)
     return Limit(watts, amperes)
 

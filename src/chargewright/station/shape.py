@@ -26,6 +26,9 @@ from chargewright.station.product import (
 
 __all__ = ["product_of", "with_basic_authentication"]
 
+# What an AC outlet can tell a vehicle to take: with the control pilot of IEC 61851-1, and in whatever other way.
+PILOT_LEAST_A: Final = 6.0
+OTHER_LEAST_A: Final = 1.0
 _LISTS: Final = ("MeterValuesSampledData", "MeterValuesAlignedData", "StopTxnSampledData", "StopTxnAlignedData")
 
 
@@ -34,7 +37,8 @@ def product_of(pics: StationPics, *, vendor: str | None = None, model: str | Non
 
     Raises `ConfigurationError` for a limit that leaves nothing to do.
     """
-    outlets = tuple(_outlet(pics.connector(number)) for number in range(1, pics.number_of_connectors + 1))
+    has_pilot = bool(pics.questions.charges_by_iec_61851_1)
+    outlets = tuple(_outlet(pics.connector(number), has_pilot) for number in range(1, pics.number_of_connectors + 1))
     measurable = supported_measurands(outlets)
     lists = {}
     for name in _LISTS:
@@ -180,10 +184,11 @@ def with_basic_authentication(product: Product) -> Product:
     return msgspec.structs.replace(product, security=allowed)
 
 
-def _outlet(shape: ConnectorShape) -> Outlet:
+def _outlet(shape: ConnectorShape, has_pilot: bool) -> Outlet:
     return Outlet(
         phases=0 if shape.current is Current.DC else max(shape.phases),
         max_power_w=shape.rated_power_w,
         max_current_a=shape.maximum_current_a,
         has_fixed_cable=shape.cable is Cable.FIXED,
+        least_current_a=PILOT_LEAST_A if has_pilot else OTHER_LEAST_A,
     )

@@ -50,3 +50,9 @@ def test_the_pack_voltage_rises_with_the_state_of_charge() -> None:
 def test_an_onboard_charger_has_one_to_three_phases() -> None:
     with pytest.raises(ValueError, match="1 to 3 phases"):
         car(phases=4)
+
+
+def test_how_little_a_vehicle_can_be_told_to_take_depends_on_how_it_is_told() -> None:
+    vehicle = car(phases=1, max_current_a=16.0)
+    assert vehicle.ac_offer_w(1, 5.0, 230.0) == 0
+    assert vehicle.ac_offer_w(1, 5.0, 230.0, least_a=1.0) == 5 * 230

@@ -46,12 +46,12 @@ class Vehicle:
         """DC voltage at the inlet; rises with the state of charge."""
         return PACK_EMPTY_V + (PACK_FULL_V - PACK_EMPTY_V) * self.battery.soc
 
-    def ac_offer_w(self, phases: int, offered_a: float, voltage_v: float) -> float:
+    def ac_offer_w(self, phases: int, offered_a: float, voltage_v: float, *, least_a: float = 6.0) -> float:
         """What the onboard charger can use of an AC offer on `phases`, per-phase current `offered_a`.
 
-        Below 6 A a vehicle takes nothing (IEC 61851-1, annex A).
+        Below `least_a` a vehicle takes nothing: by a control pilot that is 6 A (IEC 61851-1, annex A).
         """
-        if offered_a < 6.0:
+        if offered_a < least_a:
             return 0.0
         return ac_power_w(min(phases, self.phases), min(offered_a, self.max_current_a), voltage_v)
 

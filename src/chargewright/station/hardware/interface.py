@@ -123,12 +123,17 @@ class Timer(Protocol):
 
 
 class Outlet(msgspec.Struct, frozen=True):
-    """What a connector can do: `phases` 1 to 3, or 0 for DC; `max_power_w` bounds all, `max_current_a` is per phase."""
+    """What a connector can do: `phases` 1 to 3, or 0 for DC; `max_power_w` bounds all, `max_current_a` is per phase.
+
+    `least_current_a` is the least that an AC outlet can tell a vehicle to take of each phase: the 6 A of a control
+    pilot (IEC 61851-1, annex A), less where it tells it in another way.
+    """
 
     phases: int
     max_power_w: float
     max_current_a: float
     has_fixed_cable: bool
+    least_current_a: float = 6.0
 
     @property
     def is_dc(self) -> bool:

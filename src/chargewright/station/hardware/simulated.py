@@ -313,7 +313,10 @@ class SimulatedConnector:
         if self.outlet.is_dc:
             # An emptier battery takes less power from the same current; its lowest voltage keeps the integral exact.
             return min(self._offered_w(), offer.current_a * PACK_EMPTY_V)
-        return min(offer.power_w, self.vehicle.ac_offer_w(offer.phases, offer.current_a, self._voltage_v))
+        usable_w = self.vehicle.ac_offer_w(
+            offer.phases, offer.current_a, self._voltage_v, least_a=self.outlet.least_current_a
+        )
+        return min(offer.power_w, usable_w)
 
     def _power_w(self) -> float:
         if self.vehicle is None or not self._is_closed:
