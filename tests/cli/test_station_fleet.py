@@ -374,7 +374,7 @@ async def test_a_full_disk_ends_with_a_result_and_its_exit_code(tmp_path: Path) 
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "chargewright.cli.main", "station", *command),
-            *("--data", str(tmp_path), "--for", "2", "--drain", "0.5", "--json"),
+            *("--data", str(tmp_path), "--for", "6", "--drain", "0.5", "--json"),
             stdout=PIPE,
             stderr=PIPE,
             # No file may grow beyond this; Python ignores the signal that comes with it.
