@@ -28,7 +28,7 @@ async def _starts_offline(world: World, tag: str = TAG) -> bool:
     await lose_line(world)
     world.virtual.plug(1, car())
     world.virtual.show_tag(tag, 1)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     away = world.clock.now()
     await meets_line(world)
     started = world.csms.of("StartTransaction")[count:]
@@ -36,9 +36,9 @@ async def _starts_offline(world: World, tag: str = TAG) -> bool:
     if started:
         assert started[0]["timestamp"] < away.isoformat(), "it began while the line was away"
         world.virtual.show_tag(tag, 1)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     world.virtual.unplug(1)
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     return bool(started)
 
 
@@ -96,9 +96,9 @@ async def limited_status_notifications(claim: Claim, world: World) -> None:
     assert change == ("Accepted" if claim.is_yes else "NotSupported")
     world.csms.calls.clear()
     world.virtual.plug(1, car())
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     world.virtual.unplug(1)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     assert world.csms.statuses(1) == ([] if claim.is_yes else ["Preparing", "Available"])
 
 
@@ -115,16 +115,16 @@ async def _pulled_at_the_vehicle(claim: Claim, world: World, is_to_end: bool) ->
         assert await world.change("StopTransactionOnEVSideDisconnect", wanted) == "Rejected"
     has_to_end = is_to_end is claim.is_yes
     start = await begin(world)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     vehicle = world.virtual.connectors[0].disconnect_vehicle()
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     if has_to_end:
         (stop,) = world.csms.of("StopTransaction")
         assert stop["reason"] == "EVDisconnected"
         return
     assert world.csms.of("StopTransaction") == []
     world.virtual.plug(1, vehicle)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     stop = await end(world)
     assert stop["reason"] == "Local"
     assert len(world.csms.of("StartTransaction")) == 1
@@ -146,16 +146,16 @@ async def local_start(claim: Claim, world: World) -> None:
     await world.boot()
     world.virtual.plug(1, car())
     world.virtual.show_tag(TAG, 1)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     assert [item["idTag"] for item in world.csms.of("StartTransaction")] == ([TAG] if claim.is_yes else [])
 
 
 async def local_stop(claim: Claim, world: World) -> None:
     await world.boot()
     await begin(world)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     world.virtual.show_tag(TAG, 1)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     # Reason Local is what StopTransaction means where it tells none (§6.49).
     stops = [(item["idTag"], item.get("reason", "Local")) for item in world.csms.of("StopTransaction")]
     assert stops == ([(TAG, "Local")] if claim.is_yes else [])
@@ -177,7 +177,7 @@ async def _measurands(claim: Claim, world: World, key: str, interval: str, secon
     for connector in range(1, len(world.product.outlets) + 1):
         await begin(world, connector, tag=f"CARD-{connector}")
     world.csms.calls.clear()
-    await asyncio.sleep(2 * seconds + 1)
+    await asyncio.sleep(2 * seconds + 1)  # virtual time: the scenario wants it to pass
     kinds: dict[int, set[str]] = {}
     for item in world.csms.of("MeterValues"):
         for value in item["meterValue"]:

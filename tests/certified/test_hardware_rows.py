@@ -104,7 +104,7 @@ async def three_phases(claim: Claim, world: World) -> None:
 
 async def number_of_connectors(claim: Claim, world: World) -> None:
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     assert await told_value(world, "NumberOfConnectors") == str(claim.value)
     # Connector 0 is the station.
     told = sorted(item["connectorId"] for item in world.csms.of("StatusNotification"))
@@ -123,15 +123,15 @@ async def communication(claim: Claim, world: World) -> None:
     for count in range(1, len(technologies) + 1):
         start = await begin(world, tag=f"CARD-{count}")
         world.csms.cut()
-        await asyncio.sleep(600)
+        await asyncio.sleep(600)  # virtual time: the scenario wants it to pass
         assert len(world.csms.of("StopTransaction")) == count - 1
         world.virtual.show_tag(f"CARD-{count}", 1)
         world.virtual.unplug(1)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
         world.csms.is_reachable = True
         stop = await world.csms.expect("StopTransaction", count)
         assert stop["meterStop"] > start["meterStart"]
-        await asyncio.sleep(60)
+        await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     (boot,) = world.csms.of("BootNotification")
     # No modem is simulated, so no card of one is claimed.
     assert not {"iccid", "imsi"} & boot.keys()
@@ -159,7 +159,7 @@ async def connector(claim: Claim, world: World) -> None:
     number = claim.cells["connector"]
     assert claim.row == f"connectors.{number}"
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     assert world.csms.statuses(number) == ["Available"]
     is_dc = claim.cells["current"] is Current.DC
     rotation = dict(item.split(".") for item in (await told_value(world, "ConnectorPhaseRotation") or "").split(","))

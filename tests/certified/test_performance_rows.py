@@ -77,7 +77,7 @@ async def _stop(world: World) -> float:
     seconds = _now() - began
     assert await asking == {"status": "Accepted"}
     world.virtual.unplug(1)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     return seconds
 
 
@@ -87,9 +87,9 @@ async def remote_start(claim: Claim, world: World) -> None:
 
     async def once() -> float:
         world.virtual.plug(1, car())
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
         seconds = await _start(world)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
         await _stop(world)
         return seconds
 
@@ -102,7 +102,7 @@ async def remote_stop(claim: Claim, world: World) -> None:
     async def once() -> float:
         world.virtual.plug(1, car())
         await _start(world)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
         return await _stop(world)
 
     await _measure(claim, world, once)

@@ -87,7 +87,7 @@ async def profile_or_extension(claim: Claim, world: World) -> None:
     assert is_claimed or claim.value.value in ("Not Tested", "Not Supported")
     profile = PROFILES[claim.row]
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     exceptions = _exceptions(claim, profile, is_claimed)
     for action in sorted(ORDERS[profile] - {"Reset"}):
         answer = await world.csms.call(action, **_payload(action, world))
@@ -116,7 +116,7 @@ PROFILES = {
 
 async def reserves_the_station(claim: Claim, world: World) -> None:
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     if world.product.reservations is None:
         assert await told_value(world, "ReserveConnectorZeroSupported") is None
     else:
@@ -132,7 +132,7 @@ async def reserves_the_station(claim: Claim, world: World) -> None:
 async def secure_updates(claim: Claim, world: World) -> None:
     world.files.put("files/1.bin", CONTENT)
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     protocol = world.product.file_transfer_protocols[0]
     now = world.clock.now().isoformat()
     firmware = {
@@ -156,14 +156,14 @@ async def secure_updates(claim: Claim, world: World) -> None:
     assert answer == {"status": "Accepted"}
     boot = await world.csms.expect("BootNotification", 2)
     assert boot["firmwareVersion"] == "1.4"
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     told = [item["status"] for item in world.csms.of("SignedFirmwareStatusNotification")]
     assert told == ["Downloading", "Downloaded", "SignatureVerified", "Installing", "Installed"]
     answer = await world.csms.call(
         "SignedUpdateFirmware", requestId=2, firmware=firmware | {"signature": sign(SIGNER, CONTENT[:-1])}
     )
     assert answer == {"status": "Accepted"}
-    await asyncio.sleep(600)
+    await asyncio.sleep(600)  # virtual time: the scenario wants it to pass
     assert world.csms.of("SignedFirmwareStatusNotification")[-1]["status"] == "InvalidSignature"
     assert len(world.csms.of("BootNotification")) == 2, "what is not the maker's is not installed"
 

@@ -18,7 +18,7 @@ ROOT = "CentralSystemRootCertificate"
 
 async def last_root_certificate(claim: Claim, world: World) -> None:
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     one = make_authority("One", world.clock.now())
     # Some products take another root only from the one that they have.
     two = make_authority("Two", world.clock.now(), replaces=one)
@@ -41,7 +41,7 @@ async def cable_lock_before_authorization(claim: Claim, world: World) -> None:
             hands.do(PlugIn(connector=1))
         return
     hands.do(PlugIn(connector=1))
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     assert world.csms.statuses(1) == ["Available", "Preparing"]
     assert (await begin(world, is_plugged=True))["idTag"] == TAG
 
@@ -49,7 +49,7 @@ async def cable_lock_before_authorization(claim: Claim, world: World) -> None:
 async def last_station_certificate(claim: Claim, world: World) -> None:
     """By the maker's own means: over OCPP it never can (M04), and a station that has none lives without."""
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     hands = StationHands(world.virtual, world.product, "CW 1")
     root = make_authority("Root", world.clock.now(), days=3000)
     await world.csms.call("InstallCertificate", certificateType=ROOT, certificate=root.pem)
@@ -108,12 +108,12 @@ async def downloads_during_transaction(claim: Claim, world: World) -> None:
         assert answer[0] == "NotSupported"
         # Files are sent all the same while somebody charges.
         answer = await world.csms.call("GetDiagnostics", location="ftp://files/")
-        await asyncio.sleep(600)
+        await asyncio.sleep(600)  # virtual time: the scenario wants it to pass
         assert f"files/{answer['fileName']}" in world.files.files
         assert world.csms.of("StopTransaction") == []
         return
     await _order_firmware(world)
-    await asyncio.sleep(600)
+    await asyncio.sleep(600)  # virtual time: the scenario wants it to pass
     assert ("Downloaded" in _firmware_statuses(world)) is claim.is_yes
     assert world.csms.of("StopTransaction") == [], "nobody is thrown out for it"
     await end(world)
@@ -125,7 +125,7 @@ async def selection_before_authorization(claim: Claim, world: World) -> None:
     await world.boot()
     # A reader that belongs to a connector has chosen it.
     world.virtual.show_tag(TAG, None if world.product.has_one_reader else 1)
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     # Without a choice nothing is begun, and nobody asked about the tag.
     statuses = [world.csms.statuses(number)[-1] for number in range(1, len(world.product.outlets) + 1)]
     assert ("Preparing" not in statuses) is claim.is_yes
@@ -133,7 +133,7 @@ async def selection_before_authorization(claim: Claim, world: World) -> None:
     if claim.is_yes:
         world.virtual.station.select_connector(2)
         world.virtual.show_tag(TAG)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
         assert [world.csms.statuses(number)[-1] for number in (1, 2)] == ["Available", "Preparing"]
 
 
@@ -160,7 +160,7 @@ async def charging_by_iec_61851_1(claim: Claim, world: World) -> None:
 async def stop_before_going_down(claim: Claim, world: World) -> None:
     await world.boot()
     await begin(world)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     world.csms.calls.clear()
     # In order, as on a supply that lasts a moment longer than the grid.
     await world.close()
@@ -170,12 +170,12 @@ async def stop_before_going_down(claim: Claim, world: World) -> None:
 async def stop_after_going_down(claim: Claim, world: World) -> None:
     await world.boot()
     start = await begin(world)
-    await asyncio.sleep(600)
+    await asyncio.sleep(600)  # virtual time: the scenario wants it to pass
     await world.cut_power()
     assert world.csms.of("StopTransaction") == []
-    await asyncio.sleep(600)
+    await asyncio.sleep(600)  # virtual time: the scenario wants it to pass
     await world.restart()
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     stops = world.csms.of("StopTransaction")
     assert [item["reason"] for item in stops] == (["PowerLoss"] if claim.is_yes else [])
     names = world.csms.names()

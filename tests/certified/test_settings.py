@@ -61,7 +61,7 @@ async def _samples(world: World, seconds: float) -> list[datetime]:
     """When samples are taken in a transaction that runs so long."""
     await begin(world)
     world.csms.calls.clear()
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds)  # virtual time: the scenario wants it to pass
     return [
         datetime.fromisoformat(value["timestamp"])
         for item in world.csms.of("MeterValues")
@@ -98,13 +98,13 @@ async def maximum_meter_value_sample_interval(claim: Claim, world: World) -> Non
 async def _beats(world: World, interval: int) -> list[float]:
     assert await world.change("HeartbeatInterval", str(interval)) == "Accepted"
     world.csms.calls.clear()
-    await asyncio.sleep(10 * interval + 0.5)
+    await asyncio.sleep(10 * interval + 0.5)  # virtual time: the scenario wants it to pass
     return _gaps([at for at, name, _ in world.csms.calls if name == "Heartbeat"])
 
 
 async def minimum_heartbeat_interval(claim: Claim, world: World) -> None:
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     for refused in range(max(0, claim.value - 3), claim.value):
         assert await world.change("HeartbeatInterval", str(refused)) == "Rejected"
     assert await world.change("HeartbeatInterval", "-1") == "Rejected"
@@ -112,9 +112,9 @@ async def minimum_heartbeat_interval(claim: Claim, world: World) -> None:
         # What the specification gives no meaning: no heartbeats but the one that asks for the time once a day.
         assert await world.change("HeartbeatInterval", "0") == "Accepted"
         world.csms.calls.clear()
-        await asyncio.sleep(86_000)
+        await asyncio.sleep(86_000)  # virtual time: the scenario wants it to pass
         assert world.csms.of("Heartbeat") == []
-        await asyncio.sleep(800)
+        await asyncio.sleep(800)  # virtual time: the scenario wants it to pass
         assert len(world.csms.of("Heartbeat")) == 1
     least = max(1, claim.value)
     gaps = await _beats(world, least)
@@ -124,7 +124,7 @@ async def minimum_heartbeat_interval(claim: Claim, world: World) -> None:
 
 async def maximum_heartbeat_interval(claim: Claim, world: World) -> None:
     await world.boot()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     assert await world.change("HeartbeatInterval", str(claim.value + 1)) == "Rejected"
     gaps = await _beats(world, claim.value)
     assert len(gaps) >= 8
@@ -140,7 +140,7 @@ async def stop_transaction_max_meter_values(claim: Claim, world: World) -> None:
     await begin(world)
     # Either one more than there is room for, or as many as say that there is room.
     count = min(claim.value + 1, 2000)
-    await asyncio.sleep(count * least + 0.5)
+    await asyncio.sleep(count * least + 0.5)  # virtual time: the scenario wants it to pass
     stop = await end(world)
     data = stop["transactionData"]
     contexts = [value["sampledValue"][0].get("context", "Sample.Periodic") for value in data]
@@ -200,7 +200,7 @@ async def local_auth_list_max_length(claim: Claim, world: World) -> None:
         await end(world, tag=f"TAG{number}")
     world.virtual.plug(1, car())
     world.virtual.show_tag(f"TAG{most}", 1)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass
     assert len(world.csms.of("StartTransaction")) == 2, "the one that was refused is not in the list"
 
 
@@ -257,7 +257,7 @@ async def charging_schedule_max_periods(claim: Claim, world: World) -> None:
     assert await _install(world, 1, 0, most) == {"status": "Accepted"}
     assert await _install(world, 2, 1, most + 1) == {"status": "Rejected"}
     # All of them count, the last one included: its limit is what holds after it began.
-    await asyncio.sleep(60 * most)
+    await asyncio.sleep(60 * most)  # virtual time: the scenario wants it to pass
     unit, limits = _unit_and_limits(world)
     answer = await world.csms.call("GetCompositeSchedule", connectorId=1, duration=600, chargingRateUnit=unit)
     (period,) = answer["chargingSchedule"]["chargingSchedulePeriod"]

@@ -42,14 +42,14 @@ async def end(world: World, connector: int = 1, tag: str = TAG) -> dict[str, Any
     world.virtual.show_tag(tag, connector)
     stop = await world.csms.expect("StopTransaction", count + 1)
     world.virtual.unplug(connector)
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
     return stop
 
 
 async def charged_wh(world: World, connector: int = 1, vehicle: Vehicle | None = None, seconds: float = 3600) -> int:
     """The energy of one transaction, as the CSMS would bill it."""
     start = await begin(world, connector, vehicle)
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds)  # virtual time: the scenario wants it to pass
     stop = await end(world, connector)
     return int(stop["meterStop"] - start["meterStart"])
 
@@ -57,10 +57,10 @@ async def charged_wh(world: World, connector: int = 1, vehicle: Vehicle | None =
 async def lose_line(world: World) -> None:
     """The CSMS cannot be reached."""
     world.csms.cut()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # virtual time: the scenario wants it to pass
 
 
 async def meets_line(world: World) -> None:
     """It can be reached again, and the station had time to tell what it has to tell."""
     world.csms.is_reachable = True
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # virtual time: the scenario wants it to pass

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import uvicorn
 
-__all__ = ["HttpFileServer"]
+__all__ = ["EmbeddedServer", "HttpFileServer"]
 
 _GRACE_SECONDS: Final = 5
 _CONNECTIONS: Final = 512
 
 
-class _Server(uvicorn.Server):
+class EmbeddedServer(uvicorn.Server):
     """Leaves SIGTERM and SIGINT to the application, and says when it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -35,7 +35,7 @@ class HttpFileServer:
     """Serves an ASGI application, such as `FileApplication`, on one address; with TLS where there is a context."""
 
     def __init__(self, application: Any, context: Callable[[], ssl.SSLContext] | None = None) -> None:
-        self._server = _Server(
+        self._server = EmbeddedServer(
             uvicorn.Config(
                 application,
                 lifespan="off",

@@ -1,11 +1,10 @@
 """HTTP for the control API: the server in our own event loop, who may come in, and the one shape of errors."""
 
 import asyncio
-import contextlib
 import hmac
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,6 +14,8 @@ import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from chargewright.file_transfer.http_serving import EmbeddedServer
 
 __all__ = ["BODY_BYTES", "PROBLEM", "ControlServer", "Doorkeeper", "Problem", "problem", "read_address"]
 
@@ -161,27 +162,11 @@ class _Http(H11Protocol):
             self.transport.abort()
 
 
-class _Server(uvicorn.Server):
-    """Leaves SIGTERM and SIGINT to the station, and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_listening = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_listening.set()
-
-
 class ControlServer:
     """Serves one ASGI application on one address; `url` is where, once it has started."""
 
     def __init__(self, application: Any) -> None:
-        self._server = _Server(
+        self._server = EmbeddedServer(
             uvicorn.Config(
                 application,
                 http=_Http,

@@ -1,13 +1,13 @@
 """The HTTP server: uvicorn inside our own event loop, under our own signals."""
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Iterator
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from chargewright.file_transfer.http_serving import EmbeddedServer
 
 __all__ = ["HttpServer"]
 
@@ -46,22 +46,6 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
 
-class _Server(uvicorn.Server):
-    """Leaves SIGTERM and SIGINT to the application, and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_listening = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_listening.set()
-
-
 class HttpServer:
     """Serves one ASGI application on one address."""
 
@@ -75,7 +59,7 @@ class HttpServer:
             ws="none",
             server_header=False,
         )
-        self._server = _Server(config)
+        self._server = EmbeddedServer(config)
         self._task: asyncio.Task[None] | None = None
         self.addresses: list[tuple[str, int]] = []
 
